@@ -1,0 +1,38 @@
+# make pack | test | lint | format | golden | bench | clean. Each sets up .venv by itself when pyproject.toml is newer than it.
+PYTHON ?= python3
+VENV   := .venv
+BIN    := $(VENV)/bin
+READY  := $(VENV)/.ready
+
+.PHONY: pack test lint format golden bench clean
+
+pack: $(READY)  ## Build packages, policies and manifest into dist/.
+	$(BIN)/avma-pack build
+
+test: $(READY)  ## Run every test.
+	$(BIN)/python -m pytest -n auto
+
+lint: $(READY)  ## Style, types, import order, workflow files.
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+	$(BIN)/check-jsonschema --builtin-schema vendor.github-workflows .github/workflows/*.yml
+
+format: $(READY)  ## Rewrite sources in the project's style.
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+
+golden: $(READY)  ## Regenerate the tables of the README and the hashes of the packages.
+	$(BIN)/python tests/generated.py
+
+bench: $(READY)  ## Time whole commands against their floors.
+	$(BIN)/python benchmarks/startup.py
+
+clean:  ## Remove everything that make has made.
+	rm -rf $(VENV) dist build .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis
+
+$(READY): pyproject.toml
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[dev]'
+	@touch $@

@@ -1,0 +1,64 @@
+"""The errors a user can meet: each class carries its exit code, each instance what to do next.
+
+Everything that reaches a user is one of these; `avma_pack.cli.main` is the one place that turns them into a
+message and an exit code. Any other exception is a bug of ours.
+"""
+
+from __future__ import annotations
+
+from enum import IntEnum
+from typing import ClassVar
+
+
+class ExitCode(IntEnum):
+    """The documented exit codes of `avma-pack`."""
+
+    DONE = 0
+    GATE_FAILED = 1
+    USAGE = 2
+    ACCESS = 3
+    UNAVAILABLE = 4
+    BROKEN_PACK = 5
+    GUESTS_FAILED = 6
+    BUG = 70
+    INTERRUPTED = 130
+
+
+class AvmaPackError(Exception):
+    """An expected failure: `str(error)` names the thing and the cause, `next_step` what to do about it."""
+
+    exit_code: ClassVar[ExitCode] = ExitCode.BUG
+
+    def __init__(self, message: str, *, next_step: str = "") -> None:
+        super().__init__(message)
+        self.next_step = next_step
+
+
+class UsageError(AvmaPackError):
+    """Options or arguments that do not fit together."""
+
+    exit_code = ExitCode.USAGE
+
+
+class SettingsError(UsageError):
+    """A settings file that cannot be read, or a value in it that is not allowed."""
+
+
+class CatalogError(UsageError):
+    """An entry of the OS catalog that is missing, malformed or contradicts another."""
+
+
+class OutputError(UsageError):
+    """An output folder or disk that cannot take the result."""
+
+
+class PackageError(AvmaPackError):
+    """A Guest Configuration package that is damaged or does not match what is said of it."""
+
+    exit_code = ExitCode.BROKEN_PACK
+
+
+class PolicyError(AvmaPackError):
+    """A policy definition, initiative or assignment that Azure would refuse, or that would not work."""
+
+    exit_code = ExitCode.BROKEN_PACK

@@ -1,0 +1,80 @@
+"""`manifest.json`: what a pack consists of. Later stages read it, and no settings file."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated, Any, Literal
+
+import msgspec
+
+from avma_pack.errors import PackageError, UsageError
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+MANIFEST = "manifest.json"
+
+
+class PackInfo(msgspec.Struct, frozen=True, rename="camel"):
+    """Who the pack is: what it made in Azure is recognised by id, version and suffix."""
+
+    id: str
+    version: str
+    suffix: str
+    cloud: str
+
+
+class PackageInfo(msgspec.Struct, frozen=True, rename="camel"):
+    """A package file: `file` is relative to the pack, `sha256` upper-case hex, `size` in bytes."""
+
+    role: Literal["audit", "remediate"]
+    name: str
+    version: str
+    type: Literal["Audit", "AuditAndSet"]
+    file: str
+    sha256: Annotated[str, msgspec.Meta(pattern="^[0-9A-F]{64}$")]
+    size: int
+    os_ids: tuple[str, ...]
+
+
+class Manifest(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
+    """The content of a pack, and the settings in force when it was built. Holds no secret.
+
+    `policies` are paths relative to the pack, in the order in which they are deployed.
+    """
+
+    schema_version: Literal[1] = 1
+    pack: PackInfo
+    settings: dict[str, Any]
+    packages: tuple[PackageInfo, ...]
+    policies: tuple[str, ...]
+
+    @property
+    def files(self) -> tuple[str, ...]:
+        """Every file of the pack, relative to it, the manifest last."""
+        return (*(package.file for package in self.packages), *self.policies, MANIFEST)
+
+
+def encode(manifest: Manifest) -> bytes:
+    """The manifest as it is written."""
+    return msgspec.json.format(msgspec.json.encode(manifest), indent=2) + b"\n"
+
+
+def read(pack: Path) -> Manifest:
+    """The manifest of the pack in this folder.
+
+    Raises:
+        UsageError: the folder is no pack.
+        PackageError: the manifest is damaged, or of a newer version of avma-pack.
+    """
+    file = pack / MANIFEST
+    try:
+        data = file.read_bytes()
+    except OSError as error:
+        raise UsageError(
+            f"{pack}: is not a pack: {MANIFEST} cannot be read ({error.strerror}).",
+            next_step="Name the folder that `avma-pack build` wrote, or build one.",
+        ) from error
+    try:
+        return msgspec.json.decode(data, type=Manifest)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+        raise PackageError(f"{file}: is damaged: {error}.", next_step="Build the pack again.") from error
