@@ -820,6 +820,7 @@ function Invoke-LicensingMethod
         MethodName          = $Name
         OperationTimeoutSec = [System.UInt32] [System.Math]::Min($script:MethodTimeoutSeconds, $secondsLeft)
         ErrorAction         = 'Stop'
+        Verbose             = $false
     }
 
     if ($Argument.Count -gt 0)
@@ -828,23 +829,24 @@ function Invoke-LicensingMethod
     }
 
     $Attempt.Tried = $true
-    $message = ''
 
     try
     {
         $result = Invoke-CimMethod @call
-        $code = ConvertTo-HResult -Value $result.ReturnValue
     }
     catch
     {
         $code = Get-ErrorCode -ErrorRecord $_
-        $message = $_.Exception.Message
+        $text = Get-CodeText -Code $code -Default $_.Exception.Message
+        throw (ConvertTo-Exception -Message "$Name failed with $text." -Code $code)
     }
+
+    # A ReturnValue other than 0 is the HRESULT itself.
+    $code = ConvertTo-HResult -Value $result.ReturnValue
 
     if ($code -ne '0x00000000')
     {
-        $text = Get-CodeText -Code $code -Default $message
-        throw (ConvertTo-Exception -Message "$Name failed with $text." -Code $code)
+        throw (ConvertTo-Exception -Message "$Name failed with $(Get-CodeText -Code $code)." -Code $code)
     }
 }
 
@@ -989,7 +991,7 @@ function Get-PhraseField
         editionId   = 'unknown'
         scope       = ''
         assetTag    = ''
-        expectedKey = 'unknown'
+        expectedKey = 'not known'
         key         = 'unknown'
         channel     = 'unknown'
         status      = 'unknown'
@@ -1094,6 +1096,12 @@ function Get-CodeText
     param ([System.String] $Code, [System.String] $Default = '')
 
     $meaning = (Hide-ProductKey -Text $Default).Trim().TrimEnd('.')
+
+    # Azure drops reasons above 8 KB, and Windows may say anything.
+    if ($meaning.Length -gt 300)
+    {
+        $meaning = $meaning.Substring(0, 300) + '...'
+    }
 
     foreach ($known in @(Get-PackFile -Name 'hresults.json'))
     {
