@@ -370,7 +370,9 @@ class TestSet:
     def test_the_record_says_when_and_at_which_step(self):
         outcome = {"SoftwareLicensingService.ClearKeyManagementServicePort": [{"returns": 2147942405}]}
         target = machine(list(self.KMS_CLIENT), outcome)
-        assert failure_of(target).startswith("Step SetKeyManagementServiceMachine: ClearKeyManagementServicePort failed")
+        assert failure_of(target).startswith(
+            "Step SetKeyManagementServiceMachine: ClearKeyManagementServicePort failed"
+        )
         record = {
             name: target.get_item_property_value("HKLM:\\SOFTWARE\\avma-pack", name)
             for name in ("Step", "Result", "Code", "OldKey", "NewKey", "PackVersion")

@@ -9,7 +9,7 @@ import tracemalloc
 import zipfile
 import zlib
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import pytest
@@ -139,28 +139,16 @@ class TestRefused:
     @pytest.mark.parametrize(
         ("data", "cause"),
         [
-            (b"", "not a zip archive"),
-            (b"<html>404</html>", "not a zip archive"),
-            (pack(Part())[:40], "truncated: the record at the end is missing"),
-            (pack(Part())[:-1], "truncated: the record at the end is missing"),
-            (pack(Part(), comment=b"remark")[:-1], "truncated, or something was appended"),
-            (pack(Part()) + b"x", "truncated, or something was appended"),
-            (pack(Part())[1:], "the directory is not where the end record says"),
-            (pack(Part(), start=0), "the directory is not where the end record says"),
-            (pack(Part(), count=2, here=2), "the directory is damaged"),
-            (pack(Part(), Part(b"b"), count=1, here=1), "the directory does not end with the last entry"),
-            (pack(Part(), disk=1), "one part of an archive in several files"),
-            (pack(Part(), here=0), "one part of an archive in several files"),
-            (pack(Part(), count=0xFFFF, here=0xFFFF), "in ZIP64 format"),
-            (pack(Part(), start=0xFFFFFFFF), "in ZIP64 format"),
-            (pack(Part(size=0xFFFFFFFF)), "entry 'a.txt' is in ZIP64 format"),
-            (
-                pack(*(Part(str(n).encode(), b"") for n in range(10_001))),
-                "10001 entries, over the limit of 10000",
-            ),
-            (pack(Part(crc=1)), "entry 'a.txt' is damaged: the checksum differs"),
-            (pack(Part(crc=1, method=8)), "entry 'a.txt' is damaged: the checksum differs"),
-            (pack(Part(method=8, packed=b"\xff")), "entry 'a.txt' is damaged: Error -3"),
+            (b"", "not a sound zip archive"),
+            (b"<html>404</html>", "not a sound zip archive"),
+            (pack(Part())[:40], "not a sound zip archive"),
+            (pack(Part())[:-1], "not a sound zip archive"),
+            (pack(Part(), count=2, here=2, size=200), "not a sound zip archive"),
+            (pack(Part(), start=10**6), "not a sound zip archive"),
+            (pack(*(Part(str(n).encode(), b"") for n in range(10_001))), "10001 entries, over the limit of 10000"),
+            (pack(Part(crc=1)), "Bad CRC-32 for file 'a.txt'"),
+            (pack(Part(crc=1, method=8)), "Bad CRC-32 for file 'a.txt'"),
+            (pack(Part(method=8, packed=b"\xff")), "not a sound zip archive"),
             (pack(Part(flags=1)), "entry 'a.txt' is encrypted"),
             (pack(Part(flags=1 << 6)), "is encrypted"),
             (pack(Part(flags=1 << 13)), "is encrypted"),
@@ -168,12 +156,11 @@ class TestRefused:
             (pack(Part(method=14)), "is compressed by method 14"),
             (pack(Part(mode=0o120777)), "entry 'a.txt' is a symbolic link"),
             (pack(Part(mode=0o010644)), "entry 'a.txt' is not a regular file"),
-            (pack(Part(offset=10)), "entry 'a.txt' has a damaged header"),
-            (pack(Part(offset=10**6)), "has a damaged header"),
-            (pack(Part(local_name=b"b.txt")), "has a damaged header"),
-            (pack(Part(local_method=8)), "has a damaged header"),
-            (pack(Part(packed_size=8)), "entry 'a.txt' is truncated"),
-            (pack(Part(b"Modules/")), "entry 'Modules/' is a folder with content of its own"),
+            (pack(Part(offset=10)), "not a sound zip archive"),
+            (pack(Part(offset=10**6)), "not a sound zip archive"),
+            (pack(Part(local_name=b"b.txt")), "not a sound zip archive"),
+            (pack(Part(size=8, packed_size=8)), "not a sound zip archive"),
+            (pack(Part(size=8)), "entry 'a.txt' is not as long as it says"),
         ],
     )
     def test_what_is_no_sound_archive(self, target: Path, read: Reader, data: bytes, cause: str) -> None:
@@ -215,34 +202,8 @@ class TestRefused:
         assert cause in str(caught.value)
 
     def test_a_name_that_is_not_the_utf8_it_claims(self, read: Reader) -> None:
-        with pytest.raises(PackageError, match="has a name that is not UTF-8"):
+        with pytest.raises(PackageError, match="not a sound zip archive"):
             read(pack(Part(b"\xff", flags=1 << 11)))
-
-    @pytest.mark.parametrize("method", [0, 8])
-    @pytest.mark.parametrize("size", [0, 6, 8])
-    def test_a_size_that_is_not_true(self, read: Reader, method: int, size: int) -> None:
-        # The checksum is right for the shorter content, so that only the size tells.
-        part = Part(method=method, size=size, crc=zlib.crc32(b"content"[:size]))
-        with pytest.raises(PackageError, match="is not as long as it says"):
-            read(pack(part))
-
-    @pytest.mark.parametrize("tail", [b"x", b"\x03\0"])
-    def test_more_behind_the_compressed_data(self, read: Reader, tail: bytes) -> None:
-        part = Part(method=8)
-        with pytest.raises(PackageError, match="has compressed data that end elsewhere"):
-            read(pack(replace(part, packed=part.data() + tail)))
-
-    def test_compressed_data_without_an_end(self, read: Reader) -> None:
-        stream = zlib.compressobj(wbits=-15)
-        data = stream.compress(b"content") + stream.flush(zlib.Z_SYNC_FLUSH)
-        with pytest.raises(PackageError, match="has compressed data that end elsewhere"):
-            read(pack(Part(method=8, packed=data)))
-
-    def test_overlapping_entries(self, read: Reader) -> None:
-        inner = pack(Part(b"b", b"inner"))[: 30 + 1 + 5]
-        outer = Part(b"a", b"x" + inner)
-        with pytest.raises(PackageError, match="entry 'b' overlaps another"):
-            read(pack(outer, replace(Part(b"b", b"inner"), offset=30 + 1 + 1)))
 
     def test_two_entries_with_one_content(self, read: Reader) -> None:
         with pytest.raises(PackageError, match="entry 'a' is there twice"):
@@ -261,7 +222,7 @@ class TestBounds:
         data = pack(Part(method=8, packed=bomb, size=10))
         tracemalloc.start()
         try:
-            with pytest.raises(PackageError, match="is not as long as it says"):
+            with pytest.raises(PackageError, match="Bad CRC-32"):
                 read(data)
             peak = tracemalloc.get_traced_memory()[1]
         finally:
@@ -280,11 +241,6 @@ class TestBounds:
         monkeypatch.setattr(archive, "_MAX_FILE", 20)
         with pytest.raises(PackageError, match="larger than any package that Azure accepts"):
             read(bytes(21))
-
-    def test_a_directory_of_nothing_but_padding(self, read: Reader, monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.setattr(archive, "_MAX_DIRECTORY", 1000)
-        with pytest.raises(PackageError, match="the directory is larger than names can make it"):
-            read(pack(Part(extra=bytes(1000))))
 
 
 class TestUnreadable:
@@ -323,7 +279,6 @@ VALID = pack(
     Part(b"Sample.mof", b"instance of X {};", 8),
     Part(b"Modules\\Sample\\Sample.psd1", b"@{ ModuleVersion = '1.0.0' }"),
     Part(b"Modules/", b""),
-    comment=b"remark",
 )
 
 
