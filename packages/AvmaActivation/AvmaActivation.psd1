@@ -5,7 +5,7 @@
     Author               = 'The avma-pack authors'
     CompanyName          = 'The avma-pack authors'
     Copyright            = '(c) The avma-pack authors. MIT licence.'
-    Description          = 'DSC resource that finds AVMA product keys on Windows Server and replaces them with the KMS client key.'
+    Description          = 'Finds AVMA product keys on Windows Server and replaces them with KMS client keys.'
     PowerShellVersion    = '5.1'
     CompatiblePSEditions = @('Desktop', 'Core')
 
