@@ -1,4 +1,4 @@
-"""HRESULTs, product keys and text: how they are compared, and how they are shown."""
+"""HRESULTs, product keys, channels and text: how they are compared, and how they are shown."""
 
 from __future__ import annotations
 
@@ -17,6 +17,18 @@ _LONGEST_MESSAGE = 300
 
 _FULL_KEY = re.compile(r"(?:[A-Z0-9]{5}-){4}([A-Z0-9]{5})", re.IGNORECASE)
 _ERROR_ID = re.compile(r"^HRESULT 0x([0-9a-f]{8})", re.IGNORECASE)
+
+
+_CHANNELS = (
+    # The order matters: VOLUME_KMS is also the beginning of VOLUME_KMSCLIENT.
+    ("virtual_machine_activation", "AVMA"),
+    ("volume_kmsclient", "KMS client"),
+    ("volume_kms", "KMS host"),
+    ("timebased_", "evaluation"),
+    ("mak", "MAK"),
+    ("retail", "retail"),
+    ("oem", "OEM"),
+)
 
 
 class Failure(Exception):  # noqa: N818 - the word of the verdict and the phrases
@@ -67,3 +79,9 @@ def same(left: object, right: str) -> bool:
 def to_text(value: object) -> str:
     """PowerShell's `[System.String]`: nothing becomes the empty text."""
     return "" if value is None else str(value)
+
+
+def get_channel(description: object) -> str:
+    """The activation channel that a product's Description names."""
+    lowered = to_text(description).lower()
+    return next((channel for part, channel in _CHANNELS if part in lowered), "other")

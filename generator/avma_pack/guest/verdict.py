@@ -6,7 +6,7 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from avma_pack.guest.codes import Failure, get_last_five, same, to_text
+from avma_pack.guest.codes import Failure, get_channel, get_last_five, same, to_text
 from avma_pack.guest.queries import (
     CURRENT_VERSION_PATH,
     get_cim_row,
@@ -14,7 +14,6 @@ from avma_pack.guest.queries import (
     get_registry_text,
     get_windows_product,
 )
-from avma_pack.guest.wording import get_channel
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

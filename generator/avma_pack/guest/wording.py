@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from avma_pack.guest.codes import (
     convert_to_hresult,
+    get_channel,
     get_code_text,
     get_last_five,
     hide_product_key,
@@ -31,16 +32,6 @@ _LICENSE_STATUS_NAME = (
     "in notification mode",
     "in extended grace",
 )
-_CHANNELS = (
-    # The order matters: VOLUME_KMS is also the beginning of VOLUME_KMSCLIENT.
-    ("virtual_machine_activation", "AVMA"),
-    ("volume_kmsclient", "KMS client"),
-    ("volume_kms", "KMS host"),
-    ("timebased_", "evaluation"),
-    ("mak", "MAK"),
-    ("retail", "retail"),
-    ("oem", "OEM"),
-)
 
 
 class Reason(NamedTuple):
@@ -48,12 +39,6 @@ class Reason(NamedTuple):
 
     code: str
     phrase: str
-
-
-def get_channel(description: object) -> str:
-    """The activation channel that a product's Description names."""
-    lowered = to_text(description).lower()
-    return next((channel for part, channel in _CHANNELS if part in lowered), "other")
 
 
 def get_reason(guest: Guest, ids: Sequence[str], fields: Mapping[str, str]) -> list[Reason]:
