@@ -23,7 +23,7 @@ format: $(READY)  ## Rewrite sources in the project's style.
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
 
-golden: $(READY)  ## Regenerate the tables of the README and the hashes of the packages.
+golden: $(READY)  ## Regenerate the README's tables, package hashes and sample policies.
 	$(BIN)/python tests/generated.py
 
 bench: $(READY)  ## Time whole commands against their floors.

@@ -1,10 +1,11 @@
-"""What is generated from the sources and committed: tables of the README, and the hashes of the packages.
+"""What is generated from the sources and committed: tables of the README, hashes of packages, sample policies.
 
 `make golden` writes it; tests say where it is out of date.
 """
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import re
 import sys
@@ -16,7 +17,20 @@ from avma_pack.catalog import load_catalog
 from avma_pack.cli import app
 from avma_pack.errors import ExitCode
 from avma_pack.packaging.build import build_packages, module_version
-from avma_pack.settings import commented_template
+from avma_pack.rendering.render import render
+from avma_pack.settings import (
+    Assignment,
+    Enforcement,
+    Pack,
+    Packages,
+    Prerequisites,
+    PrerequisitesMode,
+    Remediation,
+    RemediationMode,
+    Settings,
+    TagFilter,
+    commented_template,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
@@ -24,6 +38,7 @@ if TYPE_CHECKING:
 ROOT = Path(__file__).resolve().parents[1]
 README = ROOT / "README.md"
 HASHES = ROOT / "tests/packaging/package_hashes.json"
+POLICIES = ROOT / "tests/rendering/golden"
 
 _EXIT_CODES = {
     ExitCode.DONE: "done",
@@ -115,6 +130,24 @@ def hashes() -> str:
     return json.dumps(content, indent=2) + "\n"
 
 
+def policies() -> dict[str, str]:
+    """Every payload of a pack with everything in it, by file name, with hashes that do not change with the module."""
+    catalog = load_catalog()
+    packages = build_packages(catalog, catalog.releases, version="1.2.3", suffix="-pilot")
+    fixed = [dataclasses.replace(package, sha256=digit * 64) for package, digit in zip(packages, "AB", strict=True)]
+    rendered = render(SAMPLE, fixed)
+    return {name.replace("/", "-"): json.dumps(payload, indent=2) + "\n" for name, payload in rendered.items()}
+
+
+SAMPLE = Settings(
+    pack=Pack(suffix="-pilot"),
+    remediation=Remediation(mode=RemediationMode.APPLY_AND_AUTO_CORRECT),
+    prerequisites=Prerequisites(mode=PrerequisitesMode.OWN),
+    tag_filter=TagFilter(name="activation", values=("kms", "pilot")),
+    packages=Packages(base_uri="https://packages.example.com/avma"),
+    assignment=Assignment(enforcement=Enforcement.DO_NOT_ENFORCE),
+)
+
 BLOCKS: dict[str, Callable[[], str]] = {
     "commands": commands,
     "settings": settings,
@@ -137,6 +170,9 @@ def readme(text: str) -> str:
 def main() -> int:
     README.write_text(readme(README.read_text(encoding="utf-8")), encoding="utf-8")
     HASHES.write_text(hashes(), encoding="utf-8")
+    POLICIES.mkdir(exist_ok=True)
+    for name, text in policies().items():
+        (POLICIES / name).write_text(text, encoding="utf-8")
     return 0
 
 

@@ -6,6 +6,7 @@ files are back, or, if the process was killed outright between two renames, the 
 
 from __future__ import annotations
 
+import json
 import shutil
 from contextlib import suppress
 from typing import TYPE_CHECKING
@@ -18,6 +19,11 @@ if TYPE_CHECKING:
 
 _STAGED = ".avma-pack-new"
 _PREVIOUS = ".avma-pack-previous"
+
+
+def json_bytes(value: object) -> bytes:
+    """JSON as every file of a pack has it: two spaces, keys in their own order, a line feed at the end."""
+    return (json.dumps(value, indent=2, ensure_ascii=False) + "\n").encode()
 
 
 def replace_files(folder: Path, files: Mapping[str, bytes], *, owned: Callable[[], Collection[str]]) -> None:

@@ -58,7 +58,8 @@ def test_os_show_of_an_unknown_release(run: Run) -> None:
 
 def test_settings_init_writes_the_defaults_and_keeps_what_is_there(run: Run, tmp_path: Path) -> None:
     assert run("settings", "init").code == 0
-    assert tomllib.loads((tmp_path / "pack.toml").read_text()) is not None
+    tables = tomllib.loads((tmp_path / "pack.toml").read_text())
+    assert set(tables) >= {"pack", "kms", "remediation"}
     assert run("build", "--settings", "pack.toml").code == 0
     (tmp_path / "pack.toml").write_text("# mine\n")
     result = run("settings", "init")
@@ -180,21 +181,66 @@ def test_validate_finds_a_policy_that_names_another_package(run: Run, tmp_path: 
     ("old", "new"),
     [
         ("parameters('KmsPort')", "parameters('KmsPrt')"),
-        ('"notExists"', '"notExists"'),
         ('"policyType": "Custom",', '"policyType": "Custom"'),
     ],
 )
 def test_validate_finds_a_policy_that_azure_would_refuse(run: Run, tmp_path: Path, old: str, new: str) -> None:
     run("build")
     file = tmp_path / "dist/policies/definitions/audit.json"
-    if old == new:
-        file.write_text("[]")
-    else:
-        assert old in file.read_text()
-        file.write_text(file.read_text().replace(old, new))
+    assert old in file.read_text()
+    file.write_text(file.read_text().replace(old, new))
     result = run("validate")
     assert result.code == 5
     assert "FAIL  policy: policies/definitions/audit.json" in result.stdout
+
+
+def test_validate_finds_a_policy_that_is_no_object(run: Run, tmp_path: Path) -> None:
+    run("build")
+    (tmp_path / "dist/policies/definitions/audit.json").write_text("[]")
+    result = run("validate")
+    assert result.code == 5
+    assert "FAIL  policy: policies/definitions/audit.json: is not a JSON object" in result.stdout
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "check"),
+    [
+        ("ReplaceAvmaKeyWithKms_1.0.0.zip", "Nonsense.zip", "content-uri"),
+        ('"assignmentType": "ApplyAndMonitor"', '"assignmentType": "ApplyAndAutoCorrect"', "assignment-type"),
+        ('"name": "ReplaceAvmaKeyWithKms"', '"name": "Other"', "content"),
+    ],
+)
+def test_validate_finds_a_policy_that_is_not_of_this_pack(
+    run: Run, tmp_path: Path, old: str, new: str, check: str
+) -> None:
+    run("build", "--remediate", "ApplyAndMonitor")
+    file = tmp_path / "dist/policies/definitions/remediate.json"
+    assert old in file.read_text()
+    file.write_text(file.read_text().replace(old, new))
+    result = run("validate")
+    assert result.code == 5
+    assert f"FAIL  {check}: policies/definitions/remediate.json" in result.stdout
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "message"),
+    [
+        ("packages/AuditAvmaKey_1.0.0.zip", "../AuditAvmaKey_1.0.0.zip", "is not a file of a pack"),
+        ("policies/initiative.json", "policies/assignment.json", "is named twice"),
+        ('"role": "audit"', '"role": "remediate"', "one package to audit"),
+        ("policies/initiative.json", "policies/other.json", "policies/initiative.json is missing"),
+    ],
+)
+def test_validate_refuses_a_manifest_that_no_build_writes(
+    run: Run, tmp_path: Path, old: str, new: str, message: str
+) -> None:
+    run("build")
+    file = tmp_path / "dist/manifest.json"
+    assert old in file.read_text()
+    file.write_text(file.read_text().replace(old, new))
+    result = run("validate")
+    assert result.code == 5
+    assert message in result.stderr
 
 
 def test_validate_of_what_is_no_pack(run: Run, tmp_path: Path) -> None:

@@ -67,14 +67,10 @@ VARIANTS = {
 }
 
 
-def _render(settings: Settings) -> dict[str, Any]:
+def _render(settings: Settings, version: str = "1.0.0") -> dict[str, Any]:
     catalog = load_catalog()
-    return dict(
-        render(
-            check(settings),
-            build_packages(catalog, catalog.releases, version="1.0.0", suffix=settings.pack.suffix),
-        )
-    )
+    packages = build_packages(catalog, catalog.releases, version=version, suffix=settings.pack.suffix)
+    return dict(render(check(settings), packages))
 
 
 @pytest.fixture(scope="module", params=VARIANTS)
@@ -121,14 +117,27 @@ def test_enforcing_members_are_disabled_until_the_initiative_turns_them_on(full:
     initiative = full["initiative.json"]["properties"]
     for member in initiative["policyDefinitions"]:
         name = member["policyDefinitionReferenceId"]
-        effect = initiative["parameters"][f"{name}Effect"]
-        definition = full[f"definitions/{'identity-user' if name == 'identityUser' else name}.json"]
+        effect = member["parameters"]["effect"]["value"]
+        definition = full[f"definitions/{'useridentity' if name == 'identityUser' else name}.json"]
         own = definition["properties"]["parameters"]["effect"]
         if name == "audit":
-            assert effect["defaultValue"] == "Disabled", "one machine has one verdict"
+            assert effect == "Disabled", "one machine has one verdict"
         else:
             assert own["defaultValue"] == "Disabled"
-            assert effect["defaultValue"] == own["allowedValues"][0]
+            assert effect == own["allowedValues"][0]
+
+
+def test_the_initiative_has_no_parameter_that_azure_would_never_let_go_again(policies: dict[str, Any]) -> None:
+    assert "parameters" not in policies["initiative.json"]["properties"]
+
+
+def test_azure_keeps_one_version_while_the_packs_goes_on() -> None:
+    for name, payload in _render(Settings(), version="1.4.2").items():
+        properties = payload["properties"]
+        assert properties["metadata"]["avmaPack"]["version"] == "1.4.2"
+        if name != "assignment.json":
+            assert properties["version"] == "1.0.0"
+            assert properties["metadata"]["version"] == "1.4.2"
 
 
 def test_metadata_hash_and_deployment_have_the_same_parameters_in_the_same_order(
@@ -178,21 +187,18 @@ def test_each_package_has_its_own_policy_until_the_settings_name_one(full: dict[
 
 
 def _policies(rendered: dict[str, Any]) -> list[str]:
-    parameters = rendered["initiative.json"]["properties"]["parameters"]
-    return [parameters[f"{name}ActivationPolicy"]["defaultValue"] for name in ("audit", "remediate")]
+    return [
+        rendered[f"definitions/{name}.json"]["properties"]["parameters"]["ActivationPolicy"]["defaultValue"]
+        for name in ("audit", "remediate")
+    ]
 
 
 def test_settings_reach_the_parameters(full: dict[str, Any]) -> None:
-    parameters = full["initiative.json"]["properties"]["parameters"]
-    values = {
-        name: parameters[name]["defaultValue"] for name in ("kmsServer", "kmsPort", "replaceOtherKeys", "kmsProbe")
-    }
-    assert values == {
-        "kmsServer": "kms.core.usgovcloudapi.net",
-        "kmsPort": "1689",
-        "replaceOtherKeys": "Yes",
-        "kmsProbe": "Always",
-    }
+    for name in ("audit", "remediate"):
+        parameters = full[f"definitions/{name}.json"]["properties"]["parameters"]
+        values = {each: parameters[each]["defaultValue"] for each in ("KmsServer", "KmsPort", "ReplaceOtherKeys")}
+        assert values == {"KmsServer": "kms.core.usgovcloudapi.net", "KmsPort": "1689", "ReplaceOtherKeys": "Yes"}
+        assert parameters["KmsProbe"]["defaultValue"] == "Always"
 
 
 def test_the_suffix_ends_every_name(full: dict[str, Any]) -> None:
@@ -224,7 +230,7 @@ def test_the_packages_identity_is_named_where_access_needs_it(full: dict[str, An
 
 def test_roles_are_the_least_that_the_members_need(full: dict[str, Any]) -> None:
     guest, machine = "088ab73d-1256-47ae-bea9-9de8e7131f31", "9980e02c-c2be-4d73-94e8-173b1dc7cf3c"
-    expected = {"remediate": guest, "identity": machine, "identity-user": machine, "extension": machine}
+    expected = {"remediate": guest, "identity": machine, "useridentity": machine, "extension": machine}
     for name, role in expected.items():
         details = full[f"definitions/{name}.json"]["properties"]["policyRule"]["then"]["details"]
         assert details["roleDefinitionIds"] == [f"/providers/Microsoft.Authorization/roleDefinitions/{role}"]
@@ -239,7 +245,15 @@ def test_no_image_and_no_arc_machine_decides(policies: dict[str, Any]) -> None:
 
 def test_texts_of_the_settings_cannot_break_out_of_json(full: dict[str, Any]) -> None:
     messages = full["assignment.json"]["properties"]["nonComplianceMessages"]
-    assert messages == [{"message": 'Say "why" to the team.'}]
+    assert {message["message"] for message in messages} == {'Say "why" to the team.'}
+
+
+def test_every_member_says_why_it_finds_a_machine_non_compliant(policies: dict[str, Any]) -> None:
+    members = policies["initiative.json"]["properties"]["policyDefinitions"]
+    messages = policies["assignment.json"]["properties"]["nonComplianceMessages"]
+    assert [message["policyDefinitionReferenceId"] for message in messages] == [
+        member["policyDefinitionReferenceId"] for member in members
+    ]
 
 
 def test_the_tag_filter_is_in_every_definition(full: dict[str, Any]) -> None:
@@ -250,9 +264,10 @@ def test_the_tag_filter_is_in_every_definition(full: dict[str, Any]) -> None:
 
 
 def test_a_tag_value_that_looks_like_an_expression_is_none() -> None:
-    audit = _render(Settings(tag_filter=TagFilter(name="activation", values=("[kms]",))))["definitions/audit.json"]
+    values = ("[kms]", "[open", "[[two]", "plain")
+    audit = _render(Settings(tag_filter=TagFilter(name="activation", values=values)))["definitions/audit.json"]
     condition = audit["properties"]["policyRule"]["if"]["allOf"][-1]
-    assert condition == {"field": "tags['activation']", "in": ["[[kms]"]}
+    assert condition == {"field": "tags['activation']", "in": ["[[kms]", "[open", "[[[two]", "plain"]}
 
 
 @needs_shared
@@ -314,9 +329,9 @@ def test_the_extension_is_the_one_of_the_built_in_definition(full: dict[str, Any
 
 
 @needs_shared
-@pytest.mark.parametrize("name", ["identity", "identity-user"])
+@pytest.mark.parametrize("name", ["identity", "useridentity"])
 def test_the_identity_is_added_as_the_built_in_definition_adds_it(full: dict[str, Any], name: str) -> None:
-    file = {"identity": "AddSystemIdentityWhenNone", "identity-user": "AddSystemIdentityWhenUser"}[name]
+    file = {"identity": "AddSystemIdentityWhenNone", "useridentity": "AddSystemIdentityWhenUser"}[name]
     theirs = json.loads((SHARED / f"reference/built-in/{file}_Prerequisite.json").read_text("utf-8"))
     ours_rule, their_rule = (side["properties"]["policyRule"] for side in (full[f"definitions/{name}.json"], theirs))
     assert ours_rule["then"]["details"]["operations"] == their_rule["then"]["details"]["operations"]

@@ -17,7 +17,7 @@ from avma_pack.settings import (
     PackageAccess,
     PrerequisitesMode,
     RemediationMode,
-    defaults,
+    Settings,
     load,
 )
 from avma_pack.settings.load import parse
@@ -118,12 +118,12 @@ def test_toml_that_python_gives_up_on_is_still_the_files_fault(text: str) -> Non
 
 
 def test_an_empty_text_is_as_good_as_no_key() -> None:
-    assert parse('pack.version = ""\nactivation.policy = ""\nkms.server = ""\n') == defaults()
+    assert parse('pack.version = ""\nactivation.policy = ""\nkms.server = ""\n') == Settings()
 
 
 def test_a_missing_file_is_an_error_only_if_it_was_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
-    assert load() == defaults()
+    assert load() == Settings()
     with pytest.raises(SettingsError, match=r"^pack\.toml: no such file$"):
         load(Path("pack.toml"))
 

@@ -17,15 +17,14 @@ from avma_pack.settings import (
     RemediationMode,
     Settings,
     check,
-    defaults,
     in_force,
 )
 
 
 def test_defaults_are_those_of_a_build_without_settings() -> None:
-    settings = defaults()
-    assert in_force(settings) == {
-        "pack": {"version": None, "prefix": "avma-pack", "suffix": "", "cloud": "public", "os": []},
+    settings = Settings()
+    assert json.loads(msgspec.json.encode(in_force(settings, "1.0.0"))) == {
+        "pack": {"version": "1.0.0", "prefix": "avma-pack", "suffix": "", "cloud": "public", "os": []},
         "activation": {"policy": None, "replace-other-keys": False},
         "kms": {"server": "azkms.core.windows.net", "port": 1688, "probe": "WhenLicensed"},
         "remediation": {"mode": "off"},
@@ -54,7 +53,7 @@ def test_defaults_are_those_of_a_build_without_settings() -> None:
 def test_azure_kms_follows_the_cloud(cloud: Cloud, host: str) -> None:
     settings = Settings(pack=Pack(cloud=cloud))
     assert settings.kms_server == host
-    assert in_force(settings)["kms"]["server"] == host
+    assert in_force(settings, "1.0.0").kms.server == host
     assert replace(settings, kms=Kms(server="kms.contoso.com")).kms_server == "kms.contoso.com"
 
 
@@ -69,18 +68,18 @@ def test_a_trailing_slash_is_dropped() -> None:
 
 
 def test_remediation_is_enabled_by_its_mode() -> None:
-    changed = replace(defaults().remediation, mode=RemediationMode.APPLY_AND_MONITOR)
+    changed = replace(Settings().remediation, mode=RemediationMode.APPLY_AND_MONITOR)
     assert changed.enabled
 
 
 def test_settings_are_values() -> None:
-    assert hash(defaults()) == hash(Settings())
+    assert hash(Settings()) == hash(Settings())
     with pytest.raises(AttributeError):
-        defaults().kms.port = 1  # type: ignore[misc]
+        Settings().kms.port = 1  # type: ignore[misc]
 
 
 def test_options_are_checked_like_a_file_without_lines() -> None:
-    settings = replace(defaults(), kms=Kms(port=0), packages=Packages(base_uri="https://a.net/b?sig=secret"))
+    settings = replace(Settings(), kms=Kms(port=0), packages=Packages(base_uri="https://a.net/b?sig=secret"))
     with pytest.raises(SettingsError) as caught:
         check(settings)
     assert [line.split(":")[0] for line in str(caught.value).splitlines()] == [
@@ -101,16 +100,13 @@ def test_options_get_the_form_of_a_file() -> None:
 
 
 def test_the_manifest_gets_the_modules_version_unless_one_was_set() -> None:
-    assert in_force(defaults(), module_version="1.3.0")["pack"]["version"] == "1.3.0"
-    own = Settings(pack=Pack(version="1.4.0"))
-    assert in_force(own, module_version="1.3.0")["pack"]["version"] == "1.4.0"
+    assert in_force(Settings(), "1.3.0").pack.version == "1.3.0"
+    assert in_force(Settings(pack=Pack(version="1.4.0")), "1.3.0").pack.version == "1.4.0"
 
 
-def test_the_manifest_never_gets_a_sas_and_is_plain_json() -> None:
+def test_the_manifest_never_gets_a_sas() -> None:
     settings = Settings(packages=Packages(base_uri="https://a.net/b?sig=secret"))
-    values = in_force(settings)
-    assert values["packages"]["base-uri"] == "https://a.net/b"
-    assert json.loads(json.dumps(values)) == values
+    assert in_force(settings, "1.0.0").packages.base_uri == "https://a.net/b"
 
 
 def test_every_table_refuses_unknown_fields_and_cannot_change() -> None:

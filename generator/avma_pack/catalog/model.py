@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import datetime as dt  # noqa: TC003 - msgspec reads the annotations at run time
-import difflib
 from typing import TYPE_CHECKING, Annotated, Literal
 
 import msgspec
 
 from avma_pack.errors import UsageError
+from avma_pack.settings.problems import nearest
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -116,8 +116,8 @@ class Catalog(msgspec.Struct, frozen=True):
         for release in self.releases:
             if release.id == os_id:
                 return release
-        nearest = difflib.get_close_matches(os_id.lower(), self.ids, n=1, cutoff=0.4)
-        hint = f" Did you mean {nearest[0]}?" if nearest else ""
+        meant = nearest(os_id, self.ids)
+        hint = f" Did you mean {meant}?" if meant else ""
         raise UsageError(
             f"There is no OS id {os_id!r}.{hint}",
             next_step=f"Known ids: {', '.join(self.ids)}. `avma-pack os list` says what they are.",

@@ -53,7 +53,7 @@ def build(
     from avma_pack.settings import load
 
     catalog = load_catalog()
-    catalog.select(os or ())
+    catalog.select(os or ())  # says more of an unknown id than the check of the settings could
     file = load(settings, os_ids=catalog.ids)
     chosen = _with_options(file, os, suffix, content_base_uri, remediate)
     if each_os:
@@ -128,6 +128,13 @@ def _files(pack: Pack) -> list[tuple[str, str, str]]:
 
 
 def _advise(packs: dict[Path, Pack], settings: Settings) -> None:
+    from avma_pack.settings import PackageAccess
+
+    if settings.packages.access is PackageAccess.SAS:
+        output.note(
+            "The packages are to be read by a SAS, which is made when they are published and is in no file: the URIs "
+            "in these policies have none, so machines cannot download by them as they are."
+        )
     if settings.packages.base_uri is None:
         output.note(
             "No location of the packages is known, so the policies hold the placeholder __CONTENT_BASE_URI__ instead. "

@@ -7,7 +7,6 @@ policy and the like are parameters that Azure Policy passes to it, so a change o
 from __future__ import annotations
 
 import hashlib
-import json
 import re
 from dataclasses import dataclass
 from functools import cache
@@ -17,6 +16,7 @@ from typing import TYPE_CHECKING, Literal
 from avma_pack import assets
 from avma_pack.catalog import guest_catalog
 from avma_pack.errors import PackageError
+from avma_pack.files import json_bytes
 from avma_pack.packaging import archive
 from avma_pack.packaging.parameters import PARAMETERS
 from avma_pack.packaging.templating import environment
@@ -89,7 +89,7 @@ def build_packages(catalog: Catalog, releases: Sequence[Release], *, version: st
     Raises:
         PackageError: the shipped DSC module is incomplete.
     """
-    guest = _json_bytes(guest_catalog(catalog, releases, version))
+    guest = json_bytes(guest_catalog(catalog, releases, version))
     os_ids = tuple(release.id for release in releases)
     return tuple(_build(kind, version, suffix, os_ids, guest) for kind in KINDS)
 
@@ -134,7 +134,3 @@ def _module_files() -> Mapping[str, bytes]:
         wrong = ", ".join(sorted(set(files) ^ expected))
         raise PackageError(f"{folder}: missing or foreign files: {wrong}.", next_step="Install avma-pack again.")
     return MappingProxyType(files)
-
-
-def _json_bytes(value: object) -> bytes:
-    return (json.dumps(value, indent=2, ensure_ascii=True) + "\n").encode("ascii")

@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+import re
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import msgspec
 
 from avma_pack.errors import PackageError, UsageError
+from avma_pack.settings import Settings  # noqa: TC001 - msgspec reads the annotations at run time
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from pathlib import Path
 
 MANIFEST = "manifest.json"
+
+_FILE = re.compile(r"packages/\w+[\w.]*\.zip|policies/(definitions/)?[a-z]+\.json", re.ASCII)
 
 
 class PackInfo(msgspec.Struct, frozen=True, rename="camel"):
@@ -39,12 +44,13 @@ class PackageInfo(msgspec.Struct, frozen=True, rename="camel"):
 class Manifest(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
     """The content of a pack, and the settings in force when it was built. Holds no secret.
 
-    `policies` are paths relative to the pack, in the order in which they are deployed.
+    `policies` are paths relative to the pack, in the order in which they are deployed. The keys of `settings` are those
+    of the settings file.
     """
 
     schema_version: Literal[1] = 1
     pack: PackInfo
-    settings: dict[str, Any]
+    settings: Settings
     packages: tuple[PackageInfo, ...]
     policies: tuple[str, ...]
 
@@ -75,6 +81,23 @@ def read(pack: Path) -> Manifest:
             next_step="Name the folder that `avma-pack build` wrote, or build one.",
         ) from error
     try:
-        return msgspec.json.decode(data, type=Manifest)
+        manifest = msgspec.json.decode(data, type=Manifest)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise PackageError(f"{file}: is damaged: {error}.", next_step="Build the pack again.") from error
+    for fault in _faults(manifest):
+        raise PackageError(f"{file}: is damaged: {fault}.", next_step="Build the pack again.")
+    return manifest
+
+
+def _faults(manifest: Manifest) -> Iterator[str]:
+    """What no pack has, whoever wrote its manifest: files elsewhere, parts missing or twice."""
+    for path in manifest.files[:-1]:
+        if not _FILE.fullmatch(path):
+            yield f"{path!r} is not a file of a pack"
+    if len(set(manifest.files)) < len(manifest.files):
+        yield "a file is named twice"
+    if sorted(package.role for package in manifest.packages) != ["audit", "remediate"]:
+        yield "there is not one package to audit and one to remediate"
+    for needed in ("policies/definitions/audit.json", "policies/initiative.json", "policies/assignment.json"):
+        if needed not in manifest.policies:
+            yield f"{needed} is missing"

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import msgspec
 
-from avma_pack import files
 from avma_pack.errors import AvmaPackError, PolicyError, UsageError
+from avma_pack.files import json_bytes, replace_files
 from avma_pack.packaging import manifest as manifests
 from avma_pack.packaging.build import build_packages, module_version
 from avma_pack.packaging.manifest import Manifest, PackageInfo, PackInfo
@@ -38,7 +37,7 @@ class Pack:
     def files(self) -> dict[str, bytes]:
         """Every file of the pack by its path, the manifest last."""
         contents = {f"packages/{package.file_name}": package.content for package in self.packages}
-        contents |= {f"policies/{name}": _json_bytes(payload) for name, payload in self.policies.items()}
+        contents |= {f"policies/{name}": json_bytes(payload) for name, payload in self.policies.items()}
         return contents | {manifests.MANIFEST: manifests.encode(self.manifest)}
 
     def write(self, folder: Path) -> None:
@@ -47,7 +46,7 @@ class Pack:
         Raises:
             OutputError: the folder holds files of others, or cannot be written.
         """
-        files.replace_files(folder, self.files(), owned=lambda: _owned(folder))
+        replace_files(folder, self.files(), owned=lambda: _owned(folder))
 
 
 def build_pack(settings: Settings, catalog: Catalog) -> Pack:
@@ -122,7 +121,7 @@ def _manifest(
 ) -> Manifest:
     return Manifest(
         pack=PackInfo(settings.pack.prefix, version, settings.pack.suffix, settings.pack.cloud),
-        settings=in_force(settings, module_version=version),
+        settings=in_force(settings, version),
         packages=tuple(
             PackageInfo(
                 role=package.kind.role,
@@ -146,7 +145,3 @@ def _owned(folder: Path) -> Sequence[str]:
         return manifests.read(folder).files
     except AvmaPackError:
         return ()
-
-
-def _json_bytes(payload: JsonObject) -> bytes:
-    return (json.dumps(payload, indent=2, ensure_ascii=False) + "\n").encode()

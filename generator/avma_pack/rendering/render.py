@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from avma_pack import assets
 from avma_pack.packaging.parameters import PARAMETERS
 from avma_pack.packaging.templating import environment
-from avma_pack.rendering.members import initiative_parameters, members, parameter_value
+from avma_pack.rendering.members import effect, members, parameter_values
 from avma_pack.settings import PackageAccess
 
 if TYPE_CHECKING:
@@ -25,11 +25,6 @@ if TYPE_CHECKING:
 
 CONTENT_BASE_URI = "__CONTENT_BASE_URI__"
 
-_MESSAGE = (
-    "Windows has an AVMA product key, which is not supported in Azure, is not activated, or did not report. The "
-    "reasons of the machine's guest assignment say what was found and what to do."
-)
-
 
 def render(settings: Settings, packages: Sequence[Package]) -> dict[str, JsonObject]:
     """The payloads of a pack by file name below `policies/`, in the order in which they would be deployed.
@@ -39,7 +34,7 @@ def render(settings: Settings, packages: Sequence[Package]) -> dict[str, JsonObj
     by_role: dict[str, Package] = {package.kind.role: package for package in packages}
     chosen = members(settings)
     payloads = {f"definitions/{member.template}.json": _definition(member, settings, by_role) for member in chosen}
-    payloads["initiative.json"] = _initiative(chosen, settings, by_role)
+    payloads["initiative.json"] = _initiative(chosen, settings, packages[0].version)
     payloads["assignment.json"] = _assignment(chosen, settings, packages[0].version)
     return payloads
 
@@ -60,6 +55,7 @@ def _definition(member: Member, settings: Settings, packages: Mapping[str, Packa
     }
     if member.package:
         package = packages[member.package]
+        in_force = parameter_values(package, settings)
         values |= {
             "package": _package(package, settings),
             "parameters": [
@@ -69,7 +65,7 @@ def _definition(member: Member, settings: Settings, packages: Mapping[str, Packa
                     "title": parameter.title,
                     "description": parameter.description,
                     "allowed": list(parameter.allowed),
-                    "default": parameter_value(parameter, package, settings),
+                    "default": in_force[parameter.name],
                 }
                 for parameter in PARAMETERS
             ],
@@ -91,39 +87,35 @@ def parameter_hash() -> str:
 
 
 def _package(package: Package, settings: Settings) -> dict[str, Any]:
-    base_uri = (settings.packages.base_uri or CONTENT_BASE_URI).rstrip("/")
-    identities = {
-        PackageAccess.USER_ASSIGNED: settings.packages.identity,
-        PackageAccess.SYSTEM_ASSIGNED: "system",
-    }
+    base_uri = settings.packages.base_uri or CONTENT_BASE_URI
+    by_system = settings.packages.access is PackageAccess.SYSTEM_ASSIGNED
     return {
         "name": package.name,
         "version": package.version,
         "uri": f"{base_uri}/{package.file_name}",
         "sha256": package.sha256,
-        "identity": identities.get(settings.packages.access),
+        "identity": "system" if by_system else settings.packages.identity,
     }
 
 
-def _initiative(chosen: Sequence[Member], settings: Settings, packages: dict[str, Package]) -> JsonObject:
-    declared = tuple(initiative_parameters(settings, packages))
+def _initiative(chosen: Sequence[Member], settings: Settings, version: str) -> JsonObject:
+    """The initiative has no parameters of its own, for Azure never lets one be removed again.
+
+    With some, switching remediation or prerequisites off would be refused (InvalidPolicySetParameterUpdate), and
+    declaring them always is refused, too (UnusedPolicyParameters). The settings are the one place for values.
+    """
     values = {
-        "pack": _pack(settings, packages["audit"].version),
+        "pack": _pack(settings, version),
         "initiative": {
             "name": settings.pack.prefix + settings.pack.suffix,
             "display_name": "AVMA product keys on Windows Server VMs" + _title_suffix(settings),
             "description": "Finds Windows VMs in Azure whose product key is an AVMA key, where AVMA is not supported, "
             "and, where remediation is on, replaces it with the KMS client key of the edition and activates Windows.",
-            "parameters": declared,
             "members": [
                 {
                     "reference_id": member.reference_id,
                     "name": member.name(settings),
-                    "bindings": [
-                        (parameter.target, f"[parameters('{parameter.name}')]")
-                        for parameter in declared
-                        if member.reference_id in parameter.members
-                    ],
+                    "effect": effect(member, settings),
                 }
                 for member in chosen
             ],
@@ -141,7 +133,9 @@ def _assignment(chosen: Sequence[Member], settings: Settings, version: str) -> J
             "description": "Assigned by avma-pack. Change the pack's settings and deploy again instead of editing it.",
             "needs_identity": any(member.role for member in chosen),
             "enforcement": settings.assignment.enforcement,
-            "message": settings.assignment.non_compliance_message or _MESSAGE,
+            "messages": [
+                (member.reference_id, settings.assignment.non_compliance_message or member.message) for member in chosen
+            ],
         },
     }
     return _fill("assignment.json.j2", values)
@@ -157,8 +151,8 @@ def _title_suffix(settings: Settings) -> str:
 
 
 def _literal(value: str) -> str:
-    """The text in a policy rule, where a leading bracket would make it an expression."""
-    return f"[{value}" if value.startswith("[") else value
+    """The text in a policy rule, where brackets around all of it would make it an expression."""
+    return f"[{value}" if value.startswith("[") and value.endswith("]") else value
 
 
 def _fill(template: str, values: Mapping[str, Any]) -> JsonObject:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from avma_pack.errors import AvmaPackError
 from avma_pack.packaging import archive, inspection, manifest
 from avma_pack.packaging.inspection import Check
-from avma_pack.rendering.checks.json_tree import as_object, as_text
+from avma_pack.rendering.checks.json_tree import as_array, as_object, as_text, dig
 from avma_pack.rendering.pack import check_policies
 
 if TYPE_CHECKING:
@@ -72,7 +72,7 @@ def _check_policies(pack: Path, described: Manifest, hashes: Mapping[str, str]) 
         else:
             yield Check("policy", path, False, "is not a JSON object")
     if len(policies) < len(described.policies):
-        return
+        return  # the checks need all of them, and what cannot be read was said
     problems = check_policies(policies)
     for name, payload in policies.items():
         path = f"policies/{name}"
@@ -81,16 +81,29 @@ def _check_policies(pack: Path, described: Manifest, hashes: Mapping[str, str]) 
             yield Check("policy", path, False, problem)
         if not found:
             yield Check("policy", path, True, "well-formed, within Azure's limits, references resolve")
-        yield from _check_content_hash(path, payload, hashes)
+        yield from _check_package_of(path, payload, described, hashes)
 
 
-def _check_content_hash(path: str, payload: JsonObject, hashes: Mapping[str, str]) -> Iterator[Check]:
-    metadata = as_object(as_object(payload.get("properties")).get("metadata"))
-    configuration = as_object(metadata.get("guestConfiguration"))
-    if configuration:
-        name = as_text(configuration.get("name"))
-        actual = hashes.get(name, "no such package")
-        yield _equal("content-hash", path, f"contentHash of {name}", configuration.get("contentHash"), actual)
+def _check_package_of(
+    path: str, payload: JsonObject, described: Manifest, hashes: Mapping[str, str]
+) -> Iterator[Check]:
+    """A definition that assigns a package assigns the one that lies in the pack, in the pack's mode."""
+    configuration = as_object(dig(payload, "properties", "metadata", "guestConfiguration"))
+    if not configuration:
+        return
+    name = as_text(configuration.get("name"))
+    package = next((package for package in described.packages if package.name == name), None)
+    if package is None:
+        yield Check("content", path, False, f"assigns {name!r}, which is no package of the pack")
+        return
+    yield _equal("content-hash", path, f"contentHash of {name}", configuration.get("contentHash"), hashes.get(name))
+    uri = as_text(configuration.get("contentUri"))
+    yield _equal("content-uri", path, "file of contentUri", uri.rpartition("/")[2], package.file.rpartition("/")[2])
+    yield _equal("content-version", path, f"version of {name}", configuration.get("version"), package.version)
+    template = dig(payload, "properties", "policyRule", "then", "details", "deployment", "properties", "template")
+    for resource in as_array(as_object(template).get("resources")):
+        mode = dig(resource, "properties", "guestConfiguration", "assignmentType")
+        yield _equal("assignment-type", path, "assignmentType", mode, str(described.settings.remediation.mode))
 
 
 def _equal(name: str, subject: str, what: str, found: object, expected: object) -> Check:

@@ -16,7 +16,6 @@ from avma_pack.settings.model import (
     Remediation,
     Settings,
     TagFilter,
-    defaults,
     in_force,
 )
 from avma_pack.settings.schema import json_schema
@@ -51,7 +50,6 @@ __all__ = [
     "TagFilter",
     "check",
     "commented_template",
-    "defaults",
     "in_force",
     "json_schema",
     "load",

@@ -7,7 +7,7 @@ A setting that may be left out is None where there is nothing to say, and `""` i
 
 from collections.abc import Mapping
 from types import MappingProxyType
-from typing import Annotated, Any, Final
+from typing import Annotated, Final
 
 import msgspec
 from msgspec import Meta, Struct
@@ -211,21 +211,15 @@ class Settings(Struct, frozen=True, forbid_unknown_fields=True, rename="kebab", 
         return self.kms.server or AZURE_KMS[self.pack.cloud][0]
 
 
-def defaults() -> Settings:
-    """The settings of a pack without a file."""
-    return Settings()
+def in_force(settings: Settings, version: str) -> Settings:
+    """The settings with what follows from others filled in, for the manifest; there is no secret in them.
 
-
-def in_force(settings: Settings, *, module_version: str | None = None) -> dict[str, Any]:
-    """Return the settings as JSON values for the manifest, with what follows from others filled in.
-
-    Keys are those of the file. `kms.server` is the host in force, `pack.version` is `module_version` where
-    none was set. None stays where each package has its own default; an empty `os` means all.
+    `kms.server` is the host in force, `pack.version` is `version` where none was set. None stays where each package
+    has its own default; an empty `os` means all.
     """
-    values: dict[str, Any] = msgspec.json.decode(msgspec.json.encode(settings))
-    values["pack"]["version"] = settings.pack.version or module_version
-    values["kms"]["server"] = settings.kms_server
-    if settings.packages.base_uri is not None:
-        # Checked settings have no query; unchecked ones must not carry a SAS into a file either.
-        values["packages"]["base-uri"] = settings.packages.base_uri.partition("?")[0]
-    return values
+    pack = msgspec.structs.replace(settings.pack, version=settings.pack.version or version)
+    kms = msgspec.structs.replace(settings.kms, server=settings.kms_server)
+    base_uri = settings.packages.base_uri
+    # Checked settings have no query; unchecked ones must not carry a SAS into a file either.
+    packages = msgspec.structs.replace(settings.packages, base_uri=base_uri and base_uri.partition("?")[0])
+    return msgspec.structs.replace(settings, pack=pack, kms=kms, packages=packages)

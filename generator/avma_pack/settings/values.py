@@ -99,8 +99,8 @@ Prefix = Annotated[
 Suffix = Annotated[
     str,
     _text(
-        r"(-?[A-Za-z0-9]([A-Za-z0-9-]*[A-Za-z0-9])?)?",
-        f"at most {ASSIGNMENT_NAME_LENGTH} letters, digits and hyphens, no hyphen at the end",
+        r"(-?[a-z0-9]([a-z0-9-]*[a-z0-9])?)?",
+        f"at most {ASSIGNMENT_NAME_LENGTH} lower-case letters, digits and hyphens, no hyphen at the end",
         ASSIGNMENT_NAME_LENGTH,
     ),
 ]

@@ -54,7 +54,7 @@ def _definition(name: str, effect: str, default: str) -> dict:
             "policyType": "Custom",
             "mode": "Indexed",
             "description": "A policy that passes every check.",
-            "version": "1.2.0",
+            "version": "1.0.0",
             "metadata": {
                 "category": "Guest Configuration",
                 "version": "1.2.0",
@@ -169,7 +169,7 @@ def initiative(definitions: dict) -> dict:
             "displayName": "Sample initiative",
             "policyType": "Custom",
             "description": "Binds the samples.",
-            "version": "1.2.0",
+            "version": "1.0.0",
             "metadata": {"category": "Guest Configuration", "version": "1.2.0"},
             "parameters": {
                 "auditEffect": _parameter(

@@ -5,11 +5,12 @@ from __future__ import annotations
 import pytest
 
 from avma_pack.rendering.checks.expressions import (
+    find_expressions,
     is_expression,
     outermost_call,
-    parameter_references,
     parse,
     referenced_parameter,
+    references,
 )
 
 
@@ -43,7 +44,7 @@ def test_an_expression_is_told_from_text(text: str, expected: bool) -> None:
     ],
 )
 def test_parameter_references(text: str, names: list[str]) -> None:
-    assert [reference.name for reference in parameter_references(text, "x")] == names
+    assert [reference.name for reference in references(find_expressions(text, "x"))] == names
 
 
 def test_references_have_json_paths_in_document_order() -> None:
@@ -52,7 +53,7 @@ def test_references_have_json_paths_in_document_order() -> None:
         "$schema": {"x": "[parameters('b')]"},
         "ids": {"[parameters('c')]": {}},
     }
-    assert list(parameter_references(tree, "root")) == [
+    assert list(references(find_expressions(tree, "root"))) == [
         ("a", "root.one[1]"),
         ("b", "root['$schema'].x"),
         ("c", "root.ids"),

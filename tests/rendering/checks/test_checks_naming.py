@@ -47,27 +47,20 @@ def test_a_description_is_needed(audit: dict) -> None:
 
 @pytest.mark.parametrize("version", ["1.2", "1.2.3.4", "v1.2.3", "01.2.3", "1.2.3-", "", 1, None])
 def test_versions_are_semantic(audit: dict, version: object) -> None:
-    audit["properties"]["version"] = audit["properties"]["metadata"]["version"] = version
-    assert problems(audit) == {
-        ("version-semver", "properties.version"),
-        ("version-semver", "properties.metadata.version"),
-    }
+    audit["properties"]["metadata"]["version"] = version
+    assert problems(audit) == {("version-semver", "properties.metadata.version")}
 
 
 @pytest.mark.parametrize("version", ["0.1.0", "1.0.0-preview", "10.20.30-rc.1"])
 def test_versions_that_are_semantic(audit: dict, version: str) -> None:
-    audit["properties"]["version"] = audit["properties"]["metadata"]["version"] = version
+    audit["properties"]["metadata"]["version"] = version
     assert problems(audit) == set()
 
 
-def test_both_versions_are_the_same(audit: dict) -> None:
-    audit["properties"]["version"] = "1.2.1"
-    assert problems(audit) == {("version-mismatch", "properties.version")}
-
-
-def test_a_category_is_needed(audit: dict) -> None:
-    audit["properties"]["metadata"]["category"] = " "
-    assert ("category-missing", "properties.metadata.category") in problems(audit)
+@pytest.mark.parametrize("version", ["1.2.0", "2.0.0", None])
+def test_azure_keeps_one_version_of_a_custom_definition(audit: dict, version: object) -> None:
+    audit["properties"]["version"] = version
+    assert problems(audit) == {("version-fixed", "properties.version")}
 
 
 @pytest.mark.parametrize(

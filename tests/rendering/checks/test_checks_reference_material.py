@@ -42,7 +42,7 @@ def test_what_azure_takes_is_well_formed(path: Path) -> None:
         "if-not-exists-delay",
         "existence-content-hash",
         "version-semver",
-        "version-mismatch",
+        "version-fixed",
         "display-name-period",
     }
     assert found <= opinions | ours
@@ -72,7 +72,7 @@ def test_the_generator_does_not_ask_for_the_content_hash() -> None:
 def test_the_generator_sets_no_version_and_no_delay() -> None:
     for path in (REFERENCE / "generated").glob("*.json"):
         found = findings(f"generated/{path.name}")
-        assert found["version-semver"] == found["if-not-exists-delay"] == 1
+        assert found["version-fixed"] == found["if-not-exists-delay"] == 1
 
 
 @pytest.mark.parametrize("name", ["ConfigureWinREStatus_DINE", "SetSecureProtocol_DINE"])

@@ -19,7 +19,7 @@ from avma_pack.rendering.checks import (
     references,
     structure,
 )
-from avma_pack.rendering.checks.json_tree import JsonObject, as_object, as_text
+from avma_pack.rendering.checks.json_tree import JsonObject, as_object
 from avma_pack.rendering.checks.model import read_definition
 from avma_pack.rendering.checks.problem import Problem
 
@@ -66,10 +66,9 @@ def check_assignment(payload: JsonObject, assigned: JsonObject, definitions: Map
     The definitions of its members, by name, say whether it needs an identity.
     """
     properties = as_object(payload.get("properties"))
-    limit = limits.assignment_name_limit(as_text(properties.get("scope")))
     return [
         *structure.check_type_and_id(payload, "policyAssignments"),
-        *_check_titles(payload, limit),
+        *_check_titles(payload, limits.MAX_ASSIGNMENT_NAME_AT_MANAGEMENT_GROUP),
         *limits.check_assignment_limits(properties),
         *assignment.check_against_initiative(payload, assigned, definitions),
     ]

@@ -155,11 +155,6 @@ def references(expressions: Iterable[Expression], function: str = "parameters") 
                 yield Reference(call.literal, expression.where)
 
 
-def parameter_references(tree: object, where: str) -> Iterator[Reference]:
-    """Yield every `parameters('X')` of a JSON tree with its JSON path."""
-    return references(find_expressions(tree, where))
-
-
 def outermost_call(text: object) -> Call | None:
     """Return the call that an expression consists of, as a whole: tryGet in `[tryGet(field('x'), 'y')]`."""
     if not isinstance(text, str) or not is_expression(text):

@@ -62,12 +62,6 @@ def check_texts(payload: JsonObject, name_limit: int = MAX_NAME) -> Iterator[Pro
     yield from _check("body-size", "$", size, MAX_BODY_BYTES, what="the request body", unit="bytes")
 
 
-def assignment_name_limit(scope: str) -> int:
-    """Return the longest name of an assignment at a scope; one not known yet may be a management group."""
-    is_below_management_groups = scope.lower().startswith("/subscriptions/")
-    return MAX_NAME if is_below_management_groups else MAX_ASSIGNMENT_NAME_AT_MANAGEMENT_GROUP
-
-
 def check_definition_limits(definition: Definition) -> Iterator[Problem]:
     """Check the number of parameters and the limits of a policy rule."""
     count = len(definition.parameters)

@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 
     from avma_pack.rendering.checks.json_tree import JsonObject
 
+CUSTOM_VERSION = "1.0.0"
+
 _REFUSED = re.compile(r"[<>*%&:\\?.+/\s\x00-\x1f\x7f]")
 _SEMVER = re.compile(r"(0|[1-9]\d*)\.(0|[1-9]\d*)\.(0|[1-9]\d*)(-[0-9A-Za-z-]+(\.[0-9A-Za-z-]+)*)?")
 # 1.*.*, 1.2.*, or with the suffix that previews and deprecated definitions have.
@@ -50,25 +52,21 @@ def check_titles(properties: JsonObject) -> Iterator[Problem]:
 
 
 def check_version(properties: JsonObject) -> Iterator[Problem]:
-    """Check category and version.
+    """Check category and versions.
 
-    Azure stamps 1.0.0 on what has no `properties.version`, and portals show `metadata.version`: both are
-    needed and say the same.
+    Portals show `metadata.version`. `properties.version` is 1.0.0 for ever: Azure stamps that where it is absent, has
+    one version of a custom definition, and answers InvalidVersionIdentifier where it is to change (azure-cli#33890).
     """
     metadata = as_object(properties.get("metadata"))
     if not as_text(metadata.get("category")).strip():
         yield Problem("category-missing", "properties.metadata.category", "metadata has no category")
-    versions = {
-        "properties.version": properties.get("version"),
-        "properties.metadata.version": metadata.get("version"),
-    }
-    for where, version in versions.items():
-        if not _SEMVER.fullmatch(as_text(version)):
-            message = f"the version is {version!r}, expected a semantic version such as '1.2.3'"
-            yield Problem("version-semver", where, message)
-    if all(versions.values()) and len(set(map(str, versions.values()))) > 1:
-        shown = " and ".join(f"{where} {version!r}" for where, version in versions.items())
-        yield Problem("version-mismatch", "properties.version", f"the versions differ: {shown}")
+    version = metadata.get("version")
+    if not _SEMVER.fullmatch(as_text(version)):
+        message = f"the version is {version!r}, expected a semantic version such as '1.2.3'"
+        yield Problem("version-semver", "properties.metadata.version", message)
+    if properties.get("version") != CUSTOM_VERSION:
+        message = f"the version is {properties.get('version')!r}; Azure keeps {CUSTOM_VERSION} for custom definitions"
+        yield Problem("version-fixed", "properties.version", message)
 
 
 def version_matches(pattern: object, version: str) -> bool:
