@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
+import shutil
 from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -14,14 +15,14 @@ from avma_pack import files
 from avma_pack.errors import OutputError
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
 OLD = {"packages/a.zip": b"old", "policies/definitions/a.json": b"old", "manifest.json": b"old"}
 NEW = {"packages/b.zip": b"new", "policies/definitions/a.json": b"new", "manifest.json": b"new"}
 
 
 def _write(folder: Path, contents: Mapping[str, bytes]) -> None:
-    files.replace_files(folder, contents, owned=OLD.keys)
+    files.replace_files({folder: contents}, owned=lambda _: OLD.keys())
 
 
 def _content(folder: Path) -> dict[str, bytes]:
@@ -99,33 +100,94 @@ def test_a_first_write_that_fails_leaves_no_folder(tmp_path: Path, monkeypatch: 
     assert list(tmp_path.iterdir()) == []
 
 
-@pytest.mark.parametrize("moved", [0, 1, 2, 3, 4, 5, 6])
-def test_killed_between_two_renames_the_next_run_recovers(
-    folder: Path, monkeypatch: pytest.MonkeyPatch, moved: int
+class Kill(BaseException):
+    """The process is gone: no handler of ours runs."""
+
+
+class _KillAt:
+    """Ends the process at the n-th change of the file system, by never letting anything change again."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch, at: int) -> None:
+        self.changes = 0
+        self._at = at
+        for owner, name in (
+            (Path, "rename"),
+            (Path, "mkdir"),
+            (Path, "rmdir"),
+            (Path, "unlink"),
+            (Path, "write_bytes"),
+        ):
+            monkeypatch.setattr(owner, name, self._wrapped(getattr(owner, name)))
+        monkeypatch.setattr(files.shutil, "rmtree", self._wrapped(shutil.rmtree))
+
+    def _wrapped(self, original: Callable[..., object]) -> Callable[..., object]:
+        def changed(*args: object, **kwargs: object) -> object:
+            self.changes += 1
+            if self.changes >= self._at:
+                raise Kill
+            return original(*args, **kwargs)
+
+        return changed
+
+
+def test_killed_at_any_change_the_next_run_makes_the_folder_whole(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A process that is killed undoes nothing: neither handler nor rollback runs."""
-    with monkeypatch.context() as patch:
-        calls = 0
-        original = Path.rename
-
-        def killed(path: Path, target: Path) -> Path:
-            nonlocal calls
-            calls += 1
-            if calls > moved:
-                raise KeyboardInterrupt
-            return original(path, target)
-
-        patch.setattr(Path, "rename", killed)
-        patch.setattr(files, "_discard", lambda _: None)
-        patch.setattr(files, "_restore", lambda _: None)
-        patch.setattr(Path, "rmdir", lambda _: None)
-        try:
-            _write(folder, NEW)
-        except KeyboardInterrupt:
-            assert moved < 6
     third = {**NEW, "manifest.json": b"third"}
-    files.replace_files(folder, third, owned=lambda: OLD.keys() | NEW.keys())
+    at = 0
+    while True:
+        at += 1
+        folder = tmp_path / f"dist{at}"
+        _write(folder, OLD)
+        with monkeypatch.context() as patch:
+            kill = _KillAt(patch, at)
+            with suppress(Kill):
+                _write(folder, NEW)
+        if (folder / "manifest.json").exists():
+            visible = {name: content for name, content in _content(folder).items() if not name.startswith(".")}
+            assert visible in (OLD, NEW), "a folder with its marker is complete"
+        else:
+            assert files.was_interrupted(folder)
+        files.replace_files({folder: third}, owned=lambda _: OLD.keys() | NEW.keys())
+        assert _content(folder) == third
+        if kill.changes < at:
+            break
+    assert at > 15
+
+
+def test_what_is_left_of_a_finished_run_is_not_put_back(folder: Path) -> None:
+    _write(folder, NEW)
+    (folder / ".avma-pack-previous").mkdir()
+    (folder / ".avma-pack-previous/manifest.json").write_bytes(b"old")
+    third = {**NEW, "manifest.json": b"third"}
+    files.replace_files({folder: third}, owned=lambda _: NEW.keys())
     assert _content(folder) == third
+
+
+def test_of_several_folders_all_are_written_or_none(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    one, two = tmp_path / "one", tmp_path / "two"
+    _write(one, OLD)
+    _write(two, OLD)
+    (two / "packages/theirs.zip").write_bytes(b"theirs")
+    with pytest.raises(OutputError, match=r"two: holds files"):
+        files.replace_files({one: NEW, two: NEW}, owned=lambda _: OLD.keys())
+    assert _content(one) == OLD
+    (two / "packages/theirs.zip").unlink()
+    Interrupt(monkeypatch, "rename", 8, OSError(errno.EIO, "Input/output error"))
+    with pytest.raises(OutputError, match="Input/output error"):
+        files.replace_files({one: NEW, two: NEW}, owned=lambda _: OLD.keys())
+    assert _content(one) == _content(two) == OLD
+
+
+def test_two_at_once_are_told_of_each_other(tmp_path: Path) -> None:
+    with files._lock(tmp_path / "dist"), pytest.raises(OutputError, match="another build is writing to it"):
+        _write(tmp_path / "dist", NEW)
+
+
+def test_litter_of_file_managers_is_nobodys(folder: Path) -> None:
+    (folder / "policies/.DS_Store").write_bytes(b"x")
+    _write(folder, NEW)
+    assert _content(folder) == NEW
 
 
 def test_a_read_only_folder_is_named(tmp_path: Path) -> None:

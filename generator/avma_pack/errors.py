@@ -62,3 +62,25 @@ class PolicyError(AvmaPackError):
     """A policy definition, initiative or assignment that Azure would refuse, or that would not work."""
 
     exit_code = ExitCode.BROKEN_PACK
+
+
+class AccessError(AvmaPackError):
+    """A login that fails, or a permission that is missing."""
+
+    exit_code = ExitCode.ACCESS
+
+
+class UnavailableError(AvmaPackError):
+    """Azure cannot be reached, or throttles or fails to the end."""
+
+    exit_code = ExitCode.UNAVAILABLE
+
+
+class RefusedError(AvmaPackError):
+    """Azure refuses a request as it is. `code` is Azure's own, such as `PolicyDefinitionNotFound`."""
+
+    exit_code = ExitCode.USAGE
+
+    def __init__(self, message: str, *, code: str = "", next_step: str = "") -> None:
+        super().__init__(message, next_step=next_step)
+        self.code = code

@@ -1,24 +1,33 @@
-"""Writes a folder's files whole or not at all.
+"""Writes folders of files whole or not at all.
 
-New files are written beside the old ones and swapped in by renames at the end. Whatever interrupts that, the old
-files are back, or, if the process was killed outright between two renames, the next run puts them back.
+New files are written beside the old ones and swapped in by renames at the end. Whatever interrupts that, either all
+old files are there or all new ones; a process that is killed outright between two renames leaves a folder that its
+marker shows to be incomplete, and the next run puts the old files back.
 """
 
 from __future__ import annotations
 
 import json
 import shutil
-from contextlib import suppress
+import tempfile
+from contextlib import ExitStack, contextmanager, suppress
+from hashlib import sha256
+from pathlib import Path
 from typing import TYPE_CHECKING
+
+from filelock import FileLock, Timeout
 
 from avma_pack.errors import OutputError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Iterable, Mapping
-    from pathlib import Path
+    from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 
 _STAGED = ".avma-pack-new"
 _PREVIOUS = ".avma-pack-previous"
+_SHOWN = 3
+
+# What file managers leave behind belongs to nobody.
+_LITTER = frozenset({".DS_Store", "Thumbs.db", "desktop.ini"})
 
 
 def json_bytes(value: object) -> bytes:
@@ -26,116 +35,53 @@ def json_bytes(value: object) -> bytes:
     return (json.dumps(value, indent=2, ensure_ascii=False) + "\n").encode()
 
 
-def replace_files(folder: Path, files: Mapping[str, bytes], *, owned: Callable[[], Collection[str]]) -> None:
-    """Make `files` (relative path → content) the content of their top-level entries in `folder`.
+def was_interrupted(folder: Path) -> bool:
+    """Whether a run was killed while it swapped this folder's files; the next one puts them back."""
+    return (folder / _PREVIOUS).is_dir()
 
-    Other entries of the folder stay untouched. The last entry of `files` is swapped out first and in last: it marks
-    the folder as complete.
+
+def replace_files(folders: Mapping[Path, Mapping[str, bytes]], *, owned: Callable[[Path], Collection[str]]) -> None:
+    """Make the files of each folder (relative path → content) the content of their top-level entries in it.
+
+    Other entries of a folder stay untouched. The last entry of a folder's files is its marker: it is swapped out first
+    and in last, so that a folder with a marker is complete.
 
     Args:
-        folder: Made where it does not exist.
-        files: What is to be there.
-        owned: Says which paths may be overwritten or removed; asked when an interrupted run is undone.
+        folders: What is to be where; folders are made where they do not exist.
+        owned: Says which paths of a folder may be overwritten or removed; asked once interrupted runs are undone.
 
     Raises:
-        OutputError: the folder holds foreign files where ours go, or it cannot be written.
+        OutputError: a folder holds foreign files where ours go, is written by somebody else, or cannot be written.
     """
-    entries = list(dict.fromkeys(path.split("/")[0] for path in files))
+    swaps = [_Swap(folder, contents) for folder, contents in folders.items()]
     try:
-        _restore(folder)
-        _refuse_foreign(folder, entries, owned())
-        made = _make(folder)
-        try:
-            _stage(folder / _STAGED, files)
-            _swap(folder, entries)
-        except BaseException:
-            _discard(folder / _STAGED)
-            for path in made:
-                with suppress(OSError):
-                    path.rmdir()
-            raise
-        _discard(folder / _STAGED)
-        _discard(folder / _PREVIOUS)
+        with ExitStack() as locks:
+            for swap in swaps:
+                locks.enter_context(_lock(swap.folder))
+            for swap in swaps:
+                swap.restore()
+                swap.refuse_foreign(owned(swap.folder))
+            _exchange(swaps)
     except OSError as error:
         reason = error.strerror or str(error)
         raise OutputError(
-            f"{error.filename or folder}: cannot be written: {reason}. Nothing was changed.",
+            f"{error.filename or ', '.join(map(str, folders))}: cannot be written: {reason}. Nothing was changed.",
             next_step="Make room or make the folder writable, or name another one with --out.",
         ) from error
 
 
-def _make(folder: Path) -> list[Path]:
-    """Make the folder; return the folders that had to be made, innermost first."""
-    missing = [path for path in (folder, *folder.parents) if not path.exists()]
-    folder.mkdir(parents=True, exist_ok=True)
-    return missing
-
-
-def _refuse_foreign(folder: Path, entries: Iterable[str], owned: Collection[str]) -> None:
-    foreign = [
-        path.relative_to(folder).as_posix()
-        for entry in entries
-        for path in _walk(folder / entry)
-        if path.relative_to(folder).as_posix() not in owned
-    ]
-    if foreign:
-        shown = ", ".join(sorted(foreign)[:3]) + (" and others" if len(foreign) > 3 else "")  # noqa: PLR2004
-        raise OutputError(
-            f"{folder}: holds files that are not of a pack: {shown}. Nothing was changed.",
-            next_step="Name an empty or new folder with --out, or move these files away.",
-        )
-
-
-def _walk(path: Path) -> Iterable[Path]:
-    if path.is_dir() and not path.is_symlink():
-        return (below for below in path.rglob("*") if not below.is_dir() or below.is_symlink())
-    return [path] if path.exists() or path.is_symlink() else []
-
-
-def _stage(staged: Path, files: Mapping[str, bytes]) -> None:
-    _discard(staged)
-    for path, content in files.items():
-        target = staged / path
-        target.parent.mkdir(parents=True, exist_ok=True)
-        target.write_bytes(content)
-
-
-def _swap(folder: Path, entries: list[str]) -> None:
-    """Move the old entries aside and the staged ones in; on any interruption move everything back."""
-    previous, staged = folder / _PREVIOUS, folder / _STAGED
-    previous.mkdir()
-    arrived = []
+def _exchange(swaps: Sequence[_Swap]) -> None:
     try:
-        for entry in reversed(entries):
-            if (folder / entry).exists():
-                (folder / entry).rename(previous / entry)
-        for entry in entries:
-            (staged / entry).rename(folder / entry)
-            arrived.append(entry)
+        for swap in swaps:
+            swap.stage()
+        for swap in swaps:
+            swap.swap()
     except BaseException:
-        for entry in arrived:
-            (folder / entry).rename(staged / entry)
-        _restore(folder)
+        for swap in reversed(swaps):
+            swap.undo()
         raise
-
-
-def _restore(folder: Path) -> None:
-    """Put back what an interrupted swap left aside."""
-    previous = folder / _PREVIOUS
-    if not previous.is_dir():
-        return
-    for entry in sorted(previous.iterdir()):
-        if (folder / entry.name).exists():
-            _discard(folder / entry.name)
-        entry.rename(folder / entry.name)
-    previous.rmdir()
-
-
-def _discard(path: Path) -> None:
-    if path.is_dir():
-        shutil.rmtree(path)
-    else:
-        path.unlink(missing_ok=True)
+    for swap in swaps:
+        swap.clean()
 
 
 def write_file(file: Path, content: bytes, *, overwrite: bool = False) -> None:
@@ -154,6 +100,106 @@ def write_file(file: Path, content: bytes, *, overwrite: bool = False) -> None:
         with suppress(OSError):
             staged.unlink(missing_ok=True)
         raise OutputError(
-            f"{file}: cannot be written: {error.strerror or error}.",
-            next_step="Name a file that you may write.",
+            f"{file}: cannot be written: {error.strerror or error}.", next_step="Name a file that you may write."
         ) from error
+
+
+class _Swap:
+    """The exchange of one folder's files, in steps that can be undone."""
+
+    def __init__(self, folder: Path, contents: Mapping[str, bytes]) -> None:
+        self.folder = folder
+        self._contents = contents
+        self._entries = list(dict.fromkeys(path.split("/")[0] for path in contents))
+        self._marker = self._entries[-1]
+        self._staged = folder / _STAGED
+        self._previous = folder / _PREVIOUS
+        self._made: list[Path] = []
+        self._arrived: list[str] = []
+
+    def restore(self) -> None:
+        """Put back what a killed run left aside; with the marker in place, the new files are complete already."""
+        if not self._previous.is_dir():
+            return
+        if not (self.folder / self._marker).exists():
+            for entry in sorted(self._previous.iterdir(), key=lambda entry: entry.name == self._marker):
+                _discard(self.folder / entry.name)
+                entry.rename(self.folder / entry.name)
+        _discard(self._previous)
+
+    def refuse_foreign(self, owned: Collection[str]) -> None:
+        """Stop where files would be lost that are not of the previous run."""
+        found = (path for entry in self._entries for path in _walk(self.folder / entry))
+        names = [path.relative_to(self.folder).as_posix() for path in found if path.name not in _LITTER]
+        foreign = sorted(name for name in names if name not in owned)
+        if foreign:
+            shown = ", ".join(foreign[:_SHOWN]) + (" and others" if len(foreign) > _SHOWN else "")
+            raise OutputError(
+                f"{self.folder}: holds files that are not of a pack: {shown}. Nothing was changed.",
+                next_step="Name an empty or new folder with --out, or move these files away.",
+            )
+
+    def stage(self) -> None:
+        """Write the new files beside the old ones."""
+        self._made = [path for path in (self.folder, *self.folder.parents) if not path.exists()]
+        self.folder.mkdir(parents=True, exist_ok=True)
+        _discard(self._staged)
+        for path, content in self._contents.items():
+            target = self._staged / path
+            target.parent.mkdir(parents=True, exist_ok=True)
+            target.write_bytes(content)
+
+    def swap(self) -> None:
+        """Move the old entries aside and the new ones in."""
+        self._previous.mkdir()
+        for entry in reversed(self._entries):
+            if (self.folder / entry).exists():
+                (self.folder / entry).rename(self._previous / entry)
+        for entry in self._entries:
+            self._arrived.append(entry)
+            (self._staged / entry).rename(self.folder / entry)
+
+    def undo(self) -> None:
+        """Make the folder what it was, however far it got."""
+        for arrived in reversed(self._arrived):
+            _discard(self.folder / arrived)
+        if self._previous.is_dir():
+            for entry in sorted(self._previous.iterdir(), key=lambda entry: entry.name == self._marker):
+                entry.rename(self.folder / entry.name)
+            self._previous.rmdir()
+        _discard(self._staged)
+        for path in self._made:
+            with suppress(OSError):
+                path.rmdir()
+
+    def clean(self) -> None:
+        """Remove what is no longer needed."""
+        _discard(self._staged)
+        _discard(self._previous)
+
+
+@contextmanager
+def _lock(folder: Path) -> Iterator[None]:
+    """Keep others from writing the folder; the lock lies elsewhere and ends with the process, however that ends."""
+    key = sha256(str(folder.resolve()).encode()).hexdigest()[:24]
+    try:
+        with FileLock(Path(tempfile.gettempdir()) / f"avma-pack-{key}.lock", timeout=0):
+            yield
+    except Timeout as error:
+        raise OutputError(
+            f"{folder}: another build is writing to it. Nothing was changed.",
+            next_step="Wait for it, or name another folder with --out.",
+        ) from error
+
+
+def _walk(path: Path) -> Iterable[Path]:
+    if path.is_dir() and not path.is_symlink():
+        return (below for below in path.rglob("*") if not below.is_dir() or below.is_symlink())
+    return [path] if path.exists() or path.is_symlink() else []
+
+
+def _discard(path: Path) -> None:
+    if path.is_dir() and not path.is_symlink():
+        shutil.rmtree(path)
+    else:
+        path.unlink(missing_ok=True)

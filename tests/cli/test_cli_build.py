@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import errno
+import io
 import json
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, get_args
 
@@ -58,6 +60,46 @@ def test_several_releases_need_a_suffix(run: Run, tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == []
     assert run("build", "--os", "ws2019", "--os", "ws2022", "--suffix", "old").code == 0
     assert json.loads((tmp_path / "dist/manifest.json").read_text())["pack"]["suffix"] == "-old"
+
+
+def test_each_os_of_some_releases_needs_no_suffix(run: Run, tmp_path: Path) -> None:
+    assert run("build", "--each-os", "--os", "WS2019,ws2022", "--out", "packs").code == 0
+    assert {path.name for path in (tmp_path / "packs").iterdir()} == {"ws2019", "ws2022"}
+
+
+def test_all_releases_by_name_are_all_releases(run: Run, tmp_path: Path) -> None:
+    run("build", "--out", "all")
+    ids = ",".join(json.loads((tmp_path / "all/manifest.json").read_text())["packages"][0]["osIds"])
+    run("build", "--out", "named", "--os", ids)
+    assert (tmp_path / "named/manifest.json").read_bytes() == (tmp_path / "all/manifest.json").read_bytes()
+
+
+@pytest.mark.parametrize("arguments", [("--os", "ws2019", "--suffix", "ws2022"), ("--suffix", "ws2019")])
+def test_a_suffix_that_is_another_releases_is_refused(run: Run, arguments: tuple[str, ...]) -> None:
+    result = run("build", *arguments)
+    assert result.code == 2
+    assert "which this one would overwrite in Azure" in result.stderr
+
+
+def test_an_option_mends_what_is_wrong_in_the_file_together_with_others(run: Run, tmp_path: Path) -> None:
+    (tmp_path / "pack.toml").write_text('[pack]\nprefix = "contoso-platform"\nsuffix = "production-x"\n')
+    assert run("build").code == 2
+    assert run("build", "--suffix", "p").code == 0
+
+
+def test_an_empty_location_is_refused(run: Run) -> None:
+    assert run("build", "--content-base-uri", "").code == 2
+
+
+def test_a_result_that_cannot_be_printed_is_exit_2(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    class Full(io.StringIO):
+        def flush(self) -> None:
+            raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(sys, "stdout", Full())
+    result = run("os", "list")
+    assert result.code == 2
+    assert "cannot be printed: No space left on device" in result.stderr
 
 
 def test_each_os_writes_a_pack_per_release(run: Run, tmp_path: Path) -> None:
@@ -141,7 +183,9 @@ def test_a_name_that_gets_too_long_is_refused(run: Run, tmp_path: Path) -> None:
 
 
 def test_a_text_that_is_too_long_for_azure_is_refused(run: Run, tmp_path: Path) -> None:
-    (tmp_path / "pack.toml").write_text(f'[tag-filter]\nname = "a"\nvalues = {json.dumps([f"{n:0256}" for n in range(4096)])}\n')
+    (tmp_path / "pack.toml").write_text(
+        f'[tag-filter]\nname = "a"\nvalues = {json.dumps([f"{n:0256}" for n in range(4096)])}\n'
+    )
     result = run("build")
     assert result.code == 5
     assert "Azure's limit is" in result.stderr

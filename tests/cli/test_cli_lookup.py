@@ -240,7 +240,7 @@ def test_validate_refuses_a_manifest_that_no_build_writes(
     file.write_text(file.read_text().replace(old, new))
     result = run("validate")
     assert result.code == 5
-    assert message in result.stderr
+    assert message in result.stdout
 
 
 def test_validate_of_what_is_no_pack(run: Run, tmp_path: Path) -> None:
@@ -251,10 +251,13 @@ def test_validate_of_what_is_no_pack(run: Run, tmp_path: Path) -> None:
 
 def test_validate_of_a_damaged_manifest(run: Run, tmp_path: Path) -> None:
     run("build")
-    (tmp_path / "dist/manifest.json").write_text('{"schemaVersion": 7}')
-    result = run("validate")
+    (tmp_path / "dist/manifest.json").write_text("{")
+    result = run("validate", "--output", "json")
     assert result.code == 5
-    assert "manifest.json: is damaged" in result.stderr
+    (check,) = json.loads(result.stdout)["checks"]
+    assert "manifest.json: is damaged" in check["detail"]
+    (tmp_path / "dist/manifest.json").write_text('{"schemaVersion": 7}')
+    assert "this avma-pack knows 1" in run("validate").stdout
 
 
 @pytest.mark.parametrize("damage", [_truncate, _escape, _second_mof])

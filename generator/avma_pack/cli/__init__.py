@@ -5,6 +5,7 @@ Nothing heavy is imported here or at the top of a command's module, so that `--h
 
 from __future__ import annotations
 
+import signal
 import sys
 
 from avma_pack.cli import output
@@ -16,8 +17,15 @@ __all__ = ["app", "main"]
 
 def main() -> None:
     """Run `avma-pack`; the only place where an exception becomes a message and an exit code."""
+    output.prepare()
+    # A pipeline that is cancelled ends like a Ctrl-C: what is half done is undone.
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
         app()
+    except SystemExit as done:
+        if done.code == ExitCode.INTERRUPTED:
+            output.note("Interrupted. What was written before is there, whole.")
+        raise
     except AvmaPackError as error:
         _show_traceback()
         output.error(str(error), error.next_step)
@@ -26,7 +34,7 @@ def main() -> None:
         _show_traceback()
         output.error(
             f"avma-pack itself failed: {type(error).__name__}: {error}",
-            "This is a bug. Run the command again with --debug and report what it prints.",
+            "This is a bug. Run `avma-pack --debug` with the same command and report what it prints.",
         )
         sys.exit(ExitCode.BUG)
 

@@ -8,7 +8,9 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 import typer
 
 from avma_pack.cli import output
+from avma_pack.cli.operating_systems import complete_os_id
 from avma_pack.cli.output import OutputOption
+from avma_pack.errors import UsageError
 
 if TYPE_CHECKING:
     from avma_pack.rendering.pack import Pack
@@ -23,12 +25,17 @@ _PACKS_AT_A_SCOPE = 2
 def build(
     settings: Annotated[
         Path | None,
-        typer.Option("--settings", help="Settings file; without it ./pack.toml if there is one.", dir_okay=False),
+        typer.Option("--settings", help="Settings file; without it ./pack.toml if there is one."),
     ] = None,
-    out: Annotated[Path, typer.Option("--out", help="Folder to write.", file_okay=False)] = Path("dist"),
+    out: Annotated[Path, typer.Option("--out", help="Folder to write.")] = Path("dist"),
     os: Annotated[
         list[str] | None,
-        typer.Option("--os", metavar="ID", help="Only this release; may be repeated. See `avma-pack os list`."),
+        typer.Option(
+            "--os",
+            metavar="ID",
+            help="Only this release; may be repeated. See `avma-pack os list`.",
+            autocompletion=complete_os_id,
+        ),
     ] = None,
     suffix: Annotated[
         str | None, typer.Option("--suffix", help="Ends the pack's names, so that packs live side by side.")
@@ -40,7 +47,11 @@ def build(
     ] = None,
     remediate: Annotated[
         RemediateMode | None,
-        typer.Option("--remediate", help="Also replace keys: not, once, or at every drift.", case_sensitive=False),
+        typer.Option(
+            "--remediate",
+            metavar="MODE",
+            help="Also replace keys: off, ApplyAndMonitor (once) or ApplyAndAutoCorrect (at every drift).",
+        ),
     ] = None,
     output_format: OutputOption = "table",
 ) -> None:
@@ -48,35 +59,47 @@ def build(
 
     Example: avma-pack build --os ws2019 --remediate ApplyAndAutoCorrect --out dist/ws2019
     """
+    from msgspec.structs import replace
+
     from avma_pack.catalog import load_catalog
-    from avma_pack.rendering.pack import build_each, build_pack
+    from avma_pack.rendering.pack import build_each, build_pack, write_packs
     from avma_pack.settings import load
 
+    if content_base_uri == "":
+        raise UsageError("--content-base-uri is empty.", next_step="Name the container's https URL, or leave it out.")
     catalog = load_catalog()
-    catalog.select(os or ())  # says more of an unknown id than the check of the settings could
-    file = load(settings, os_ids=catalog.ids)
-    chosen = _with_options(file, os, suffix, content_base_uri, remediate)
+    os_ids = [os_id.strip().lower() for value in os or () for os_id in value.split(",")]
+    catalog.select(os_ids)  # says more of an unknown id than the check of the settings could
+    releases: tuple[str, ...] = ()
+
+    def with_options(file: Settings) -> Settings:
+        nonlocal releases
+        wanted = _with_options(file, os_ids, suffix, content_base_uri, remediate)
+        releases = wanted.pack.os
+        # With a pack for each release, the chosen ones are no pack of their own.
+        return replace(wanted, pack=replace(wanted.pack, os=())) if each_os else wanted
+
+    chosen = load(settings, os_ids=catalog.ids, change=with_options)
     if each_os:
-        packs = {out / os_id: pack for os_id, pack in build_each(chosen, catalog).items()}
+        packs = {out / os_id: pack for os_id, pack in build_each(chosen, catalog, releases).items()}
     else:
         packs = {out: build_pack(chosen, catalog)}
-    for folder, pack in packs.items():
-        pack.write(folder)
+    write_packs(packs)
     _show(packs, output_format)
     _advise(packs, chosen)
 
 
 def _with_options(
     settings: Settings,
-    os: list[str] | None,
+    os: list[str],
     suffix: str | None,
     content_base_uri: str | None,
     remediate: RemediateMode | None,
 ) -> Settings:
-    """The settings, with what the options say instead."""
+    """The settings, with what the options say instead; they are checked together afterwards."""
     from msgspec.structs import replace
 
-    from avma_pack.settings import RemediationMode, check
+    from avma_pack.settings import RemediationMode
 
     pack, packages, remediation = settings.pack, settings.packages, settings.remediation
     if os:
@@ -87,7 +110,7 @@ def _with_options(
         packages = replace(packages, base_uri=content_base_uri)
     if remediate is not None:
         remediation = replace(remediation, mode=RemediationMode(remediate))
-    return check(replace(settings, pack=pack, packages=packages, remediation=remediation))
+    return replace(settings, pack=pack, packages=packages, remediation=remediation)
 
 
 def _show(packs: dict[Path, Pack], output_format: output.Format) -> None:

@@ -14,7 +14,17 @@ if TYPE_CHECKING:
 
     from avma_pack.catalog import Edition, Release, Sku
 
-app = typer.Typer(no_args_is_help=True, help="Look up Windows Server releases, their editions and keys.")
+app = typer.Typer(
+    no_args_is_help=True,
+    help="Look up Windows Server releases, their editions and keys.\n\nExample: avma-pack os show ws2019",
+)
+
+
+def complete_os_id(incomplete: str) -> list[str]:
+    """The ids of releases that begin like this, for shell completion."""
+    from avma_pack.catalog import load_catalog
+
+    return [os_id for os_id in load_catalog().ids if os_id.startswith(incomplete.lower())]
 
 
 @app.command("list")
@@ -47,7 +57,9 @@ def list_releases(output_format: OutputOption = "table") -> None:
 
 @app.command("show")
 def show_release(
-    os_id: Annotated[str, typer.Argument(metavar="ID", help="Id of a release, such as ws2019.")],
+    os_id: Annotated[
+        str, typer.Argument(metavar="ID", help="Id of a release, such as ws2019.", autocompletion=complete_os_id)
+    ],
     output_format: OutputOption = "table",
 ) -> None:
     """Show a release: editions with SKUs, KMS client keys, AVMA keys (last five characters), dates and sources.
@@ -56,7 +68,7 @@ def show_release(
     """
     from avma_pack.catalog import load_catalog
 
-    release = load_catalog().get(os_id)
+    release = load_catalog().get(os_id.lower())
     if output_format == "json":
         output.print_json(_release(release))
         return

@@ -10,7 +10,10 @@ import typer
 
 from avma_pack.cli import output
 
-app = typer.Typer(no_args_is_help=True, help="Write a settings file, or print its JSON schema.")
+app = typer.Typer(
+    no_args_is_help=True,
+    help="Write a settings file, or print its JSON schema.\n\nExample: avma-pack settings init",
+)
 
 
 @app.command("init")

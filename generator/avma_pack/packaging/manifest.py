@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import msgspec
 
 from avma_pack.errors import PackageError, UsageError
+from avma_pack.files import was_interrupted
 from avma_pack.settings import Settings  # noqa: TC001 - msgspec reads the annotations at run time
 
 if TYPE_CHECKING:
@@ -16,6 +17,10 @@ if TYPE_CHECKING:
 
 MANIFEST = "manifest.json"
 
+SCHEMA_VERSION = 1
+
+_REBUILD = "Remove the folder's manifest.json, packages and policies, then build the pack again."
+_INTERRUPTED = "A build of this folder was killed; run `avma-pack build` again, which puts the old files back first."
 _FILE = re.compile(r"packages/\w+[\w.]*\.zip|policies/(definitions/)?[a-z]+\.json", re.ASCII)
 
 
@@ -78,15 +83,27 @@ def read(pack: Path) -> Manifest:
     except OSError as error:
         raise UsageError(
             f"{pack}: is not a pack: {MANIFEST} cannot be read ({error.strerror}).",
-            next_step="Name the folder that `avma-pack build` wrote, or build one.",
+            next_step=_INTERRUPTED if was_interrupted(pack) else "Name the folder that `avma-pack build` wrote.",
         ) from error
     try:
+        version = msgspec.json.decode(data, type=_Version).schema_version
+        if version > SCHEMA_VERSION:
+            raise PackageError(
+                f"{file}: has schema version {version}; this avma-pack knows {SCHEMA_VERSION}.",
+                next_step="Use the avma-pack that built it, or a newer one.",
+            )
         manifest = msgspec.json.decode(data, type=Manifest)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
-        raise PackageError(f"{file}: is damaged: {error}.", next_step="Build the pack again.") from error
+        raise PackageError(f"{file}: is damaged: {error}.", next_step=_REBUILD) from error
     for fault in _faults(manifest):
-        raise PackageError(f"{file}: is damaged: {fault}.", next_step="Build the pack again.")
+        raise PackageError(f"{file}: is damaged: {fault}.", next_step=_REBUILD)
     return manifest
+
+
+class _Version(msgspec.Struct, frozen=True, rename="camel"):
+    """What every version of a manifest has."""
+
+    schema_version: int
 
 
 def _faults(manifest: Manifest) -> Iterator[str]:

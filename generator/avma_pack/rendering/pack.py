@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from avma_pack.errors import AvmaPackError, PolicyError, UsageError
+from avma_pack.errors import AvmaPackError, PolicyError
 from avma_pack.files import json_bytes, replace_files
 from avma_pack.packaging import manifest as manifests
 from avma_pack.packaging.build import build_packages, module_version
@@ -17,7 +17,7 @@ from avma_pack.rendering.render import render
 from avma_pack.settings import check, in_force
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Collection, Mapping, Sequence
     from pathlib import Path
 
     from avma_pack.catalog import Catalog, Release
@@ -41,24 +41,22 @@ class Pack:
         return contents | {manifests.MANIFEST: manifests.encode(self.manifest)}
 
     def write(self, folder: Path) -> None:
-        """Write the pack, whole or not at all, over an older one.
-
-        Raises:
-            OutputError: the folder holds files of others, or cannot be written.
-        """
-        replace_files(folder, self.files(), owned=lambda: _owned(folder))
+        """Write the pack, whole or not at all, over an older one; raises as `write_packs` does."""
+        write_packs({folder: self})
 
 
 def build_pack(settings: Settings, catalog: Catalog) -> Pack:
     """Build and check the pack that the settings describe. Nothing is written.
 
     Raises:
-        UsageError: an OS id is not known, or several are chosen without a suffix for the pack.
+        UsageError: an OS id is not known.
         SettingsError: names get too long with the suffix.
         PackageError: the installation is damaged.
         PolicyError: a policy that Azure would refuse, for example because a text of the settings is too long.
     """
     releases = catalog.select(settings.pack.os)
+    if len(releases) == len(catalog.releases):
+        settings = msgspec.structs.replace(settings, pack=msgspec.structs.replace(settings.pack, os=()))
     version = settings.pack.version or module_version()
     settings = with_suffix(settings, _suffix(settings, catalog, releases))
     packages = build_packages(catalog, releases, version=version, suffix=settings.pack.suffix)
@@ -72,9 +70,18 @@ def build_pack(settings: Settings, catalog: Catalog) -> Pack:
     return Pack(_manifest(settings, version, packages, policies), packages, policies)
 
 
-def build_each(settings: Settings, catalog: Catalog) -> dict[str, Pack]:
-    """One pack for every chosen release, by OS id; `-<id>` ends the suffix of each."""
-    releases = catalog.select(settings.pack.os)
+def write_packs(packs: Mapping[Path, Pack]) -> None:
+    """Write packs by their folders, over older ones: all of them, or none.
+
+    Raises:
+        OutputError: a folder holds files of others, or cannot be written.
+    """
+    replace_files({folder: pack.files() for folder, pack in packs.items()}, owned=_owned)
+
+
+def build_each(settings: Settings, catalog: Catalog, os_ids: Collection[str]) -> dict[str, Pack]:
+    """One pack for every release in `os_ids` (all, where there are none), by OS id; `-<id>` ends the suffix of each."""
+    releases = catalog.select(os_ids)
     return {release.id: build_pack(_for_release(settings, release), catalog) for release in releases}
 
 
@@ -105,15 +112,10 @@ def _for_release(settings: Settings, release: Release) -> Settings:
 
 
 def _suffix(settings: Settings, catalog: Catalog, releases: Sequence[Release]) -> str:
-    """Packs for different releases live side by side, so what is not for all releases needs a name of its own."""
+    """A pack for one release has the release's id for a suffix, unless the settings name one."""
     if settings.pack.suffix or len(releases) == len(catalog.releases):
         return settings.pack.suffix
-    if len(releases) == 1:
-        return f"-{releases[0].id}"
-    raise UsageError(
-        f"A pack for {len(releases)} of {len(catalog.releases)} releases needs a suffix of its own.",
-        next_step="Name one with --suffix or pack.suffix, or use --each-os for one pack per release.",
-    )
+    return f"-{releases[0].id}"
 
 
 def _manifest(

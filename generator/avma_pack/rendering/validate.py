@@ -5,11 +5,12 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING
 
-from avma_pack.errors import AvmaPackError
+from avma_pack.errors import AvmaPackError, PackageError
 from avma_pack.packaging import archive, inspection, manifest
 from avma_pack.packaging.inspection import Check
 from avma_pack.rendering.checks.json_tree import as_array, as_object, as_text, dig
 from avma_pack.rendering.pack import check_policies
+from avma_pack.rendering.render import CONTENT_BASE_URI
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -25,9 +26,12 @@ def validate(pack: Path) -> Iterator[Check]:
 
     Raises:
         UsageError: the folder is no pack.
-        PackageError: its manifest is damaged.
     """
-    described = manifest.read(pack)
+    try:
+        described = manifest.read(pack)
+    except PackageError as error:
+        yield Check("manifest", manifest.MANIFEST, False, str(error))
+        return
     yield Check("manifest", manifest.MANIFEST, True, f"schema version {described.schema_version}")
     hashes: dict[str, str] = {}
     for package in described.packages:
@@ -44,6 +48,7 @@ def _check_package(pack: Path, expected: PackageInfo, hashes: dict[str, str]) ->
     hashes[expected.name] = found.sha256
     yield Check("archive", expected.file, True, f"{len(found.entries)} files, {found.size:,} bytes")
     yield _equal("hash", expected.file, "SHA-256", found.sha256, expected.sha256)
+    yield _equal("size", expected.file, "size in bytes", found.size, expected.size)
     yield from inspection.check(found)
     yield from _compare(found, expected)
 
@@ -65,7 +70,8 @@ def _check_policies(pack: Path, described: Manifest, hashes: Mapping[str, str]) 
         try:
             payload = json.loads((pack / path).read_bytes())
         except (OSError, ValueError, RecursionError) as error:
-            yield Check("policy", path, False, f"cannot be read: {error}")
+            reason = error.strerror if isinstance(error, OSError) else error
+            yield Check("policy", path, False, f"cannot be read: {reason}")
             continue
         if isinstance(payload, dict):
             policies[path.removeprefix("policies/")] = payload
@@ -96,9 +102,11 @@ def _check_package_of(
     if package is None:
         yield Check("content", path, False, f"assigns {name!r}, which is no package of the pack")
         return
-    yield _equal("content-hash", path, f"contentHash of {name}", configuration.get("contentHash"), hashes.get(name))
-    uri = as_text(configuration.get("contentUri"))
-    yield _equal("content-uri", path, "file of contentUri", uri.rpartition("/")[2], package.file.rpartition("/")[2])
+    if name in hashes:  # a package that cannot be read was said already
+        yield _equal("content-hash", path, f"contentHash of {name}", configuration.get("contentHash"), hashes[name])
+    base_uri = described.settings.packages.base_uri or CONTENT_BASE_URI
+    expected_uri = f"{base_uri}/{package.file.rpartition('/')[2]}"
+    yield _equal("content-uri", path, "contentUri", configuration.get("contentUri"), expected_uri)
     yield _equal("content-version", path, f"version of {name}", configuration.get("version"), package.version)
     template = dig(payload, "properties", "policyRule", "then", "details", "deployment", "properties", "template")
     for resource in as_array(as_object(template).get("resources")):

@@ -20,12 +20,31 @@ def contradictions(settings: Settings) -> Iterator[Problem]:
     yield from _identity(settings)
 
 
-def unknown_releases(settings: Settings, os_ids: Sequence[str]) -> Iterator[Problem]:
-    """Yield every release in `pack.os` that is not among the ids of the catalog; without ids, none."""
-    for place, os_id in enumerate(settings.pack.os):
-        if os_ids and os_id not in os_ids:
-            meant = did_you_mean(nearest(os_id, os_ids))
-            yield Problem(("pack", "os", place), f"found '{os_id}'; allowed: {', '.join(os_ids)}{meant}")
+def releases(settings: Settings, os_ids: Sequence[str]) -> Iterator[Problem]:
+    """Yield what is wrong with `pack.os`, given all ids of the catalog; without ids, nothing.
+
+    Packs for different releases live side by side, so what is not for all of them needs a name of its own.
+    """
+    chosen, suffix = settings.pack.os, settings.pack.suffix
+    unknown = [(place, os_id) for place, os_id in enumerate(chosen) if os_ids and os_id not in os_ids]
+    for place, os_id in unknown:
+        meant = did_you_mean(nearest(os_id, os_ids))
+        yield Problem(("pack", "os", place), f"found '{os_id}'; allowed: {', '.join(os_ids)}{meant}")
+    if unknown or not os_ids:
+        return
+    if not suffix and 1 < len(chosen) < len(os_ids):
+        yield Problem(
+            ("pack", "os"),
+            f"found {len(chosen)} of {len(os_ids)} releases, and such a pack needs a suffix of its own",
+            "Name one with pack.suffix or --suffix, or use --each-os for one pack per release.",
+        )
+    named = suffix.removeprefix("-")
+    if named in os_ids and chosen != (named,):
+        yield Problem(
+            ("pack", "suffix"),
+            f"found '{suffix}', that of the pack for {named} alone, which this one would overwrite in Azure",
+            "Choose another suffix.",
+        )
 
 
 def _name(settings: Settings) -> Iterator[Problem]:

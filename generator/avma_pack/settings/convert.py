@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 from msgspec import structs
 
-from avma_pack.settings.contradictions import contradictions
 from avma_pack.settings.model import Settings
 from avma_pack.settings.problems import Path, Problem, did_you_mean, nearest, refused, shown
 
@@ -34,8 +33,7 @@ def convert(tables: Mapping[str, object]) -> tuple[Settings, list[Problem]]:
             field = known[name]
             found[field.name] = _table(_kind(field), name, value, problems)
     settings = Settings(**found)
-    # A contradiction with a value that was not understood would be a riddle.
-    return settings, problems or list(contradictions(settings))
+    return settings, problems
 
 
 def _kind(table: structs.FieldInfo) -> type[msgspec.Struct]:

@@ -10,14 +10,14 @@ from typing import TYPE_CHECKING, Final
 import msgspec
 
 from avma_pack.errors import SettingsError
-from avma_pack.settings.contradictions import unknown_releases
+from avma_pack.settings.contradictions import contradictions, releases
 from avma_pack.settings.convert import convert
 from avma_pack.settings.locate import line_of, lines
 from avma_pack.settings.model import Settings
 from avma_pack.settings.problems import dotted
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from avma_pack.settings.problems import Problem
 
@@ -28,10 +28,16 @@ _POSITION: Final = re.compile(r" \(at (?:line (\d+), column (\d+)|end of documen
 _UTF_16_MARKS: Final = (b"\xff\xfe", b"\xfe\xff")
 
 
-def load(path: Path | None = None, *, os_ids: Sequence[str] = ()) -> Settings:
+def load(
+    path: Path | None = None,
+    *,
+    os_ids: Sequence[str] = (),
+    change: Callable[[Settings], Settings] = lambda settings: settings,
+) -> Settings:
     """Return the settings in `path`; without a path those of `./pack.toml`, and without that the defaults.
 
-    `os_ids` are the releases that `pack.os` may name; without them any id is taken.
+    `os_ids` are the releases that `pack.os` may name; without them any id is taken. `change` makes of the file's
+    settings the ones that are wanted, before it is checked whether they can hold together.
 
     Raises:
         SettingsError: `path` is missing or cannot be read, is not TOML, or says what is not allowed.
@@ -41,7 +47,7 @@ def load(path: Path | None = None, *, os_ids: Sequence[str] = ()) -> Settings:
         data = file.read_bytes()
     except FileNotFoundError as error:
         if path is None:
-            return Settings()
+            return _checked(change(Settings()), os_ids)
         raise SettingsError(
             f"{file}: no such file", next_step="Name a file that exists, or none: then the defaults hold."
         ) from error
@@ -49,10 +55,16 @@ def load(path: Path | None = None, *, os_ids: Sequence[str] = ()) -> Settings:
         raise SettingsError(
             f"{file}: cannot be read: {error.strerror or error}", next_step="Name a file that you may read."
         ) from error
-    return parse(_decoded(data, file), str(file), os_ids=os_ids)
+    return parse(_decoded(data, file), str(file), os_ids=os_ids, change=change)
 
 
-def parse(text: str, file: str = FILE_NAME, *, os_ids: Sequence[str] = ()) -> Settings:
+def parse(
+    text: str,
+    file: str = FILE_NAME,
+    *,
+    os_ids: Sequence[str] = (),
+    change: Callable[[Settings], Settings] = lambda settings: settings,
+) -> Settings:
     """Return the settings in a TOML `text`; `file` is its name in messages.
 
     Raises:
@@ -68,10 +80,9 @@ def parse(text: str, file: str = FILE_NAME, *, os_ids: Sequence[str] = ()) -> Se
     except ValueError as error:  # TOMLDecodeError, and Python's limit on the digits of a number
         raise _not_toml(text, file, str(error)) from error
     settings, problems = convert(tables)
-    problems = problems or list(unknown_releases(settings, os_ids))
     if problems:
         raise _invalid(problems, file, text)
-    return settings
+    return _checked(change(settings), os_ids, file, text)
 
 
 def check(settings: Settings) -> Settings:
@@ -80,9 +91,15 @@ def check(settings: Settings) -> Settings:
     Raises:
         SettingsError: a value is not allowed, or two contradict each other.
     """
+    return _checked(settings)
+
+
+def _checked(settings: Settings, os_ids: Sequence[str] = (), file: str = "", text: str = "") -> Settings:
+    """Check values and whether they hold together; what is wrong is placed in the file where it stands there."""
     checked, problems = convert(msgspec.to_builtins(settings))
+    problems = problems or [*contradictions(checked), *releases(checked, os_ids)]
     if problems:
-        raise _invalid(problems)
+        raise _invalid(problems, file, text)
     return checked
 
 
