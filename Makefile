@@ -1,10 +1,13 @@
-# make pack | test | lint | format | golden | bench | clean. Each sets up .venv by itself when pyproject.toml is newer than it.
+# make demo | pack | test | lint | format | golden | bench | clean. Each sets up .venv by itself when pyproject.toml is newer than it.
 PYTHON ?= python3
 VENV   := .venv
 BIN    := $(VENV)/bin
 READY  := $(VENV)/.ready
 
-.PHONY: pack test lint format golden bench clean
+.PHONY: demo pack test lint format golden bench clean
+
+demo: $(READY)  ## Roll the pack out to a tenant inside the process, and show what its machines answer.
+	$(BIN)/avma-pack demo
 
 pack: $(READY)  ## Build packages, policies and manifest into dist/.
 	$(BIN)/avma-pack build
@@ -28,6 +31,8 @@ golden: $(READY)  ## Regenerate the README's tables, package hashes and sample p
 
 bench: $(READY)  ## Time whole commands against their floors.
 	$(BIN)/python benchmarks/startup.py
+	$(BIN)/python benchmarks/rules.py
+	$(BIN)/python benchmarks/tenant.py
 
 clean:  ## Remove everything that make has made.
 	rm -rf $(VENV) dist build .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis

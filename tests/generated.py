@@ -40,19 +40,6 @@ README = ROOT / "README.md"
 HASHES = ROOT / "tests/packaging/package_hashes.json"
 POLICIES = ROOT / "tests/rendering/golden"
 
-_EXIT_CODES = {
-    ExitCode.DONE: "done",
-    ExitCode.GATE_FAILED: "a gate that you asked for failed: non-compliant machines, a plan with changes, a prompt "
-    "answered no",
-    ExitCode.USAGE: "wrong usage, settings, catalog, output folder or disk",
-    ExitCode.ACCESS: "login or permission",
-    ExitCode.UNAVAILABLE: "Azure is unavailable, or throttles to the end",
-    ExitCode.BROKEN_PACK: "a package, its hash or a policy is wrong",
-    ExitCode.GUESTS_FAILED: "remediation: guests failed, or were fixed but not activated",
-    ExitCode.BUG: "a bug of avma-pack; `--debug` shows where",
-    ExitCode.INTERRUPTED: "interrupted (Ctrl-C); what was there before is still there",
-}
-
 
 def _table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
     lines = [head, ["---"] * len(head), *rows]
@@ -116,7 +103,7 @@ def commands() -> str:
 
 
 def exit_codes() -> str:
-    return _table(("Code", "Meaning"), ((str(int(code)), _EXIT_CODES[code]) for code in ExitCode))
+    return _table(("Code", "Meaning"), ((str(int(code)), code.meaning) for code in ExitCode))
 
 
 def settings() -> str:

@@ -30,4 +30,4 @@ def test_the_quick_start_is_two_make_targets() -> None:
     text = README.read_text(encoding="utf-8")
     block = re.search(r"## Quick start.*?```console\n(.*?)```", text, re.DOTALL)
     assert block
-    assert block[1].split("\n")[:2] == ["$ make pack", "$ make test"]
+    assert block[1].split("\n")[:2] == ["$ make demo", "$ make test"]

@@ -7,21 +7,33 @@ message and an exit code. Any other exception is a bug of ours.
 from __future__ import annotations
 
 from enum import IntEnum
-from typing import ClassVar
+from typing import ClassVar, Self
 
 
 class ExitCode(IntEnum):
-    """The documented exit codes of `avma-pack`."""
+    """The documented exit codes of `avma-pack`; `meaning` is the sentence of `--help` and README."""
 
-    DONE = 0
-    GATE_FAILED = 1
-    USAGE = 2
-    ACCESS = 3
-    UNAVAILABLE = 4
-    BROKEN_PACK = 5
-    GUESTS_FAILED = 6
-    BUG = 70
-    INTERRUPTED = 130
+    DONE = 0, "done"
+    GATE_FAILED = (
+        1,
+        "a gate that you asked for failed: non-compliant machines, a plan with changes, a prompt answered no",
+    )
+    USAGE = 2, "wrong usage, settings, catalog, output folder or disk"
+    ACCESS = 3, "login or permission"
+    UNAVAILABLE = 4, "Azure is unavailable, or throttles to the end"
+    BROKEN_PACK = 5, "a package, its hash or a policy is wrong"
+    GUESTS_FAILED = 6, "remediation: guests failed, or were fixed but not activated"
+    BUG = 70, "a bug of avma-pack; `avma-pack --debug` shows where"
+    INTERRUPTED = 130, "interrupted; what was to be written is there as before or as built, always whole"
+
+    meaning: str
+
+    def __new__(cls, code: int, meaning: str) -> Self:
+        """An exit code with its meaning."""
+        made = int.__new__(cls, code)
+        made._value_ = code
+        made.meaning = meaning
+        return made
 
 
 class AvmaPackError(Exception):

@@ -8,13 +8,10 @@ from typing import Annotated
 import typer
 
 import avma_pack
-from avma_pack.cli import build, inspect, operating_systems, settings, validate
+from avma_pack.cli import build, demo, inspect, operating_systems, settings, validate
+from avma_pack.errors import ExitCode
 
-_EXIT_CODES = (
-    "Exit codes: 0 done, 1 a gate that you asked for failed, 2 wrong usage, settings, catalog or output folder, "
-    "3 login or permission, 4 Azure unavailable, 5 a package, its hash or a policy is wrong, 6 remediation failed on "
-    "guests, 70 a bug, 130 interrupted."
-)
+_EXIT_CODES = "Exit codes: " + "; ".join(f"{code} {code.meaning}" for code in ExitCode) + "."
 
 app = typer.Typer(
     name="avma-pack",
@@ -46,6 +43,7 @@ def root(
     """
 
 
+app.command(rich_help_panel="Try")(demo.demo)
 app.command(rich_help_panel="Build")(build.build)
 app.command(rich_help_panel="Build")(validate.validate)
 app.command(rich_help_panel="Build")(inspect.inspect)

@@ -1,0 +1,148 @@
+"""Azure Resource Manager over one azure-core pipeline: thin requests, JSON in and out.
+
+Retries are bounded and honour Retry-After; a refused login or permission, an unreachable service and a refused request
+become errors of the pack, with the request's id and without any secret.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from azure.core import PipelineClient
+from azure.core.exceptions import (
+    AzureError,
+    ClientAuthenticationError,
+    ServiceRequestError,
+    ServiceResponseError,
+)
+from azure.core.pipeline.policies import (
+    BearerTokenCredentialPolicy,
+    HeadersPolicy,
+    RequestIdPolicy,
+    RetryPolicy,
+    UserAgentPolicy,
+)
+from azure.core.rest import HttpRequest
+
+import avma_pack
+from avma_pack.errors import AccessError, RefusedError, UnavailableError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    from azure.core.credentials import TokenCredential
+    from azure.core.rest import HttpResponse
+
+_UNAUTHORIZED, _FORBIDDEN, _TOO_MANY, _SERVER_ERROR = 401, 403, 429, 500
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """A success: the status, the parsed body (None where there is none), and the headers."""
+
+    status: int
+    body: Any
+    headers: Mapping[str, str]
+
+
+class Arm:
+    """A client for one cloud's Resource Manager. Close it, or use it in a `with` statement."""
+
+    def __init__(self, endpoint: str, credential: TokenCredential, *, certificate: str | None = None) -> None:
+        """`certificate` is a file of authorities to trust instead of the system's, for a proxy or a loopback."""
+        scope = f"{endpoint.rstrip('/')}/.default"
+        policies = [
+            RequestIdPolicy(),
+            HeadersPolicy({"Accept": "application/json"}),
+            UserAgentPolicy(sdk_moniker=f"avma-pack/{avma_pack.__version__}"),
+            RetryPolicy(retry_total=6, retry_backoff_factor=0.4, retry_backoff_max=30),
+            BearerTokenCredentialPolicy(credential, scope),
+        ]
+        self._client: PipelineClient[HttpRequest, HttpResponse] = PipelineClient(
+            endpoint, policies=policies, connection_verify=certificate or True, connection_timeout=20, read_timeout=100
+        )
+
+    def __enter__(self) -> Arm:
+        """The client itself."""
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """Close the connections."""
+        self._client.close()
+
+    def send(
+        self,
+        method: str,
+        url: str,
+        api_version: str,
+        *,
+        body: Any = None,
+        query: Mapping[str, str] | None = None,
+        content_type: str = "application/json",
+        headers: Mapping[str, str] | None = None,
+    ) -> Answer:
+        """Send one request; `url` is a path of ARM or, for the next page, a whole URL.
+
+        Raises:
+            AccessError: the login or a permission is refused.
+            UnavailableError: the service cannot be reached, or throttles or fails to the end.
+            RefusedError: the service refuses the request.
+        """
+        params = {} if "api-version=" in url else {"api-version": api_version, **(query or {})}
+        content = body if isinstance(body, bytes) or body is None else json.dumps(body).encode()
+        request = HttpRequest(
+            method,
+            self._client.format_url(url),
+            params=params,
+            content=content,
+            headers={"Content-Type": content_type, **(headers or {})},
+        )
+        try:
+            response = self._client.send_request(request)
+            response.read()
+        except ClientAuthenticationError as error:
+            next_step = "Log in, for example with `az login`."
+            raise AccessError(f"Login failed: {error.message}", next_step=next_step) from error
+        except (ServiceRequestError, ServiceResponseError) as error:
+            raise UnavailableError(
+                f"{method} {url}: Azure cannot be reached: {error.message}",
+                next_step="Check network and proxy, then run the command again.",
+            ) from error
+        except AzureError as error:
+            raise UnavailableError(f"{method} {url}: {error.message}") from error
+        if response.status_code >= 400:  # noqa: PLR2004 - the first status that is an error
+            raise _refusal(method, url, response)
+        text = response.content
+        parsed = json.loads(text) if text and "json" in response.headers.get("content-type", "") else text or None
+        return Answer(response.status_code, parsed, response.headers)
+
+    def pages(
+        self, method: str, url: str, api_version: str, *, body: Any = None, query: Mapping[str, str] | None = None
+    ) -> Iterator[dict[str, Any]]:
+        """The rows of a paged list, one after the other; the next page is asked for by the same method."""
+        while url:
+            answered = self.send(method, url, api_version, body=body, query=query)
+            yield from answered.body.get("value", ())
+            url = answered.body.get("nextLink") or answered.body.get("@odata.nextLink") or ""
+
+
+def _refusal(method: str, url: str, response: HttpResponse) -> AccessError | UnavailableError | RefusedError:
+    code, message = _error_of(response)
+    request_id = response.headers.get("x-ms-request-id", "none")
+    path = url.partition("?")[0]
+    text = f"{method} {path}: {code}: {message} (status {response.status_code}, request {request_id})"
+    if response.status_code in (_UNAUTHORIZED, _FORBIDDEN):
+        return AccessError(text, next_step="Use an account that is allowed to do this at this scope.")
+    if response.status_code == _TOO_MANY or response.status_code >= _SERVER_ERROR:
+        return UnavailableError(text, next_step="Wait a moment, then run the command again.")
+    return RefusedError(text, code=code)
+
+
+def _error_of(response: HttpResponse) -> tuple[str, str]:
+    try:
+        error = json.loads(response.content)["error"]
+        return str(error["code"]), str(error["message"])
+    except (ValueError, KeyError, TypeError):
+        return "unknown", response.text()[:200]

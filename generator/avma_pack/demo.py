@@ -1,0 +1,197 @@
+"""The demonstration: a pack, rolled out to a tenant inside this process, from audit to activated machines.
+
+Everything but the tenant is the real thing: the pack that is built, the requests over HTTPS, the policies that decide,
+the packages that the guests download.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections import Counter
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from azure.identity import ClientSecretCredential
+
+from avma_pack.catalog import load_catalog
+from avma_pack.cloud import blobs
+from avma_pack.cloud.arm import Arm
+from avma_pack.deploy.rollout import Target, publish, put_policies, remediate
+from avma_pack.rendering.pack import build_pack
+from avma_pack.settings import (
+    Packages,
+    Prerequisites,
+    PrerequisitesMode,
+    Remediation,
+    RemediationMode,
+    Settings,
+    check,
+)
+from avma_pack.tenant import OWNER, TENANT_ID, Tenant
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from pathlib import Path
+
+    from azure.core.credentials import TokenCredential
+
+TARGET = Target("root", "westeurope")
+
+_GRAPH = "/providers/Microsoft.ResourceGraph/resources"
+_GRAPH_API = "2021-03-01"
+
+_MACHINES = """
+resources
+| where type =~ 'microsoft.compute/virtualmachines'
+| where properties.storageProfile.osDisk.osType =~ 'Windows'
+| project id, identity = tostring(identity.type), tags,
+    power = tostring(properties.extended.instanceView.powerState.code)
+| order by id asc
+"""
+_EXTENSIONS = """
+resources
+| where type =~ 'microsoft.compute/virtualmachines/extensions' and name =~ 'AzurePolicyforWindows'
+| project id
+| order by id asc
+"""
+ANSWERS = """
+guestconfigurationresources
+| where type =~ 'microsoft.guestconfiguration/guestconfigurationassignments'
+| where properties.guestConfiguration.name =~ '{name}'
+| project id, machine = tolower(properties.targetResourceId), status = tostring(properties.complianceStatus),
+    resources = properties.latestAssignmentReport.resources
+| order by id asc
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Answers:
+    """What the machines said: how many by finding, by what stands in the way, and by why they did not report."""
+
+    machines: int
+    findings: Counter[tuple[str, str]]
+    blockers: Counter[str]
+    silent: Counter[str]
+
+
+def start(machines: int, seed: int) -> Tenant:
+    """Start a tenant with so many machines; the same seed makes the same ones."""
+    return Tenant(machines=machines, seed=seed)
+
+
+def describe(tenant: Tenant) -> str:
+    """How to reach a tenant with other tools."""
+    return (
+        f"The tenant stays at {tenant.url}; the file to trust is {tenant.certificate}. Client id and secret are both "
+        f"{OWNER!r}, the tenant id is {TENANT_ID}."
+    )
+
+
+def run(folder: Path, tenant: Tenant, say: Callable[[str], None]) -> Iterator[tuple[str, Answers]]:
+    """Roll out an audit, then remediation; yield what the machines answered after each.
+
+    `folder` gets the pack, `say` is told of every step.
+    """
+    credential = sign_in(tenant)
+    certificate = str(tenant.certificate)
+    with Arm(tenant.url, credential, certificate=certificate) as arm:
+        say("Building the pack: audit, with prerequisites of its own.")
+        tenant.exempt(_roll_out(arm, tenant, credential, folder / "audit", RemediationMode.OFF))
+        tenant.pass_time(dt.timedelta(hours=1))
+        say("An hour later: giving machines the identity and the extension that they lack.")
+        for reference_ids in (("identity", "identityUser"), ("extension",)):
+            remediate(arm, folder / "audit", TARGET, reference_ids)
+            tenant.pass_time(dt.timedelta(hours=2))
+        say("Letting a day pass, in which the machines report.")
+        tenant.pass_time(dt.timedelta(days=1))
+        yield "Audit", collect(arm, "AuditAvmaKey")
+        say("Switching remediation on: the pack again, now ApplyAndAutoCorrect.")
+        _roll_out(arm, tenant, credential, folder / "remediate", RemediationMode.APPLY_AND_AUTO_CORRECT)
+        tenant.pass_time(dt.timedelta(hours=1))
+        remediate(arm, folder / "remediate", TARGET, ("remediate",))
+        say("Letting a day pass, in which the guests replace their keys.")
+        tenant.pass_time(dt.timedelta(days=1))
+        yield "Remediation", collect(arm, "ReplaceAvmaKeyWithKms")
+
+
+def sign_in(tenant: Tenant) -> ClientSecretCredential:
+    """The login of the principal that owns the tenant."""
+    return ClientSecretCredential(
+        TENANT_ID,
+        OWNER,
+        OWNER,
+        authority=tenant.url,
+        disable_instance_discovery=True,
+        connection_verify=str(tenant.certificate),
+    )
+
+
+def _roll_out(arm: Arm, tenant: Tenant, credential: TokenCredential, folder: Path, mode: RemediationMode) -> str:
+    """Build a pack with this mode, publish it and put its policies; return the assignment's id."""
+    base_uri = f"{tenant.url}/blobs/demo/packages"
+    settings = Settings(
+        packages=Packages(base_uri=base_uri),
+        prerequisites=Prerequisites(mode=PrerequisitesMode.OWN),
+        remediation=Remediation(mode=mode),
+    )
+    build_pack(check(settings), load_catalog()).write(folder)
+
+    def upload(name: str, content: bytes, metadata: dict[str, str]) -> None:
+        url = f"{base_uri}/{name}"
+        blobs.upload(url, content, credential, metadata=metadata, certificate=str(tenant.certificate))
+
+    publish(folder, upload)
+    return put_policies(arm, folder, TARGET, wait=lambda seconds: tenant.pass_time(dt.timedelta(seconds=seconds)))
+
+
+def collect(arm: Arm, configuration: str) -> Answers:
+    """Ask Resource Graph what the machines answered to a configuration."""
+    extended = {row["id"].rpartition("/extensions/")[0].lower() for row in query(arm, _EXTENSIONS)}
+    answers = {row["machine"]: row for row in query(arm, ANSWERS.replace("{name}", configuration))}
+    findings: Counter[tuple[str, str]] = Counter()
+    blockers: Counter[str] = Counter()
+    silent: Counter[str] = Counter()
+    machines = 0
+    for machine in query(arm, _MACHINES):
+        machines += 1
+        key = machine["id"].lower()
+        reasons = [reason["code"].rpartition(":")[2] for reason in reasons_of(answers.get(key))]
+        if reasons:
+            findings[(reasons[0], answers[key]["status"])] += 1
+            blockers.update(reasons[1:])
+        else:
+            silent[_why_silent(machine, key in extended, key in answers)] += 1
+    return Answers(machines, findings, blockers, silent)
+
+
+def _why_silent(machine: dict[str, Any], has_extension: bool, has_assignment: bool) -> str:
+    if "aks-managed-poolName" in (machine["tags"] or {}):
+        return "belongs to AKS and is not looked at"
+    if "running" not in machine["power"].lower():
+        return "is stopped"
+    if "systemassigned" not in machine["identity"].lower().replace(" ", ""):
+        return "has no system-assigned identity"
+    if not has_extension:
+        return "lacks the extension"
+    return "has not reported yet" if has_assignment else "is exempt"
+
+
+def reasons_of(answer: dict[str, Any] | None) -> list[dict[str, str]]:
+    """The reasons in a row of `ANSWERS`: the finding, then what stands in the way; none without a report."""
+    resources = (answer or {}).get("resources") or [{}]
+    return resources[0].get("reasons") or []
+
+
+def query(arm: Arm, text: str) -> Iterator[dict[str, Any]]:
+    """The rows of a Resource Graph query, page by page."""
+    token = ""
+    while True:
+        options: dict[str, Any] = {"resultFormat": "objectArray", "$top": 1000}
+        if token:
+            options["$skipToken"] = token
+        body = {"query": text, "managementGroups": [TARGET.group], "options": options}
+        page = arm.send("POST", _GRAPH, _GRAPH_API, body=body).body
+        yield from page["data"]
+        token = page.get("$skipToken", "")
+        if not token:
+            return

@@ -1,0 +1,224 @@
+"""The whole way, over HTTPS: every machine of a fleet ends as its truth says, and changes reach those that were right.
+
+The truth is what the fleet was seeded with; it was written by hand, kind by kind, and knows nothing of the pack.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections import Counter
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from msgspec.structs import replace
+
+from avma_pack import demo
+from avma_pack.catalog import load_catalog
+from avma_pack.cloud import blobs
+from avma_pack.cloud.arm import Arm
+from avma_pack.deploy.rollout import publish, put_policies, remediate
+from avma_pack.rendering.pack import build_pack
+from avma_pack.settings import (
+    Kms,
+    Pack,
+    Packages,
+    Prerequisites,
+    PrerequisitesMode,
+    Remediation,
+    RemediationMode,
+    Settings,
+    check,
+)
+from avma_pack.tenant import Tenant
+from avma_pack.tenant.fleet import export_truth
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+HOUR, DAY = dt.timedelta(hours=1), dt.timedelta(days=1)
+GUEST_ASSIGNMENTS = "microsoft.guestconfiguration/guestconfigurationassignments"
+
+
+@dataclass
+class Rollout:
+    """A tenant, and the way to bring packs into it."""
+
+    tenant: Tenant
+    folder: Path
+    arm: Arm
+
+    def put(self, **tables: Any) -> str:
+        """Build a pack with these settings, publish it, put its policies; return the assignment's id."""
+        base_uri = f"{self.tenant.url}/blobs/demo/packages"
+        settings = replace(Settings(packages=Packages(base_uri=base_uri)), **tables)
+        build_pack(check(settings), load_catalog()).write(self.folder)
+        credential, certificate = demo.sign_in(self.tenant), str(self.tenant.certificate)
+
+        def upload(name: str, content: bytes, metadata: dict[str, str]) -> None:
+            blobs.upload(f"{base_uri}/{name}", content, credential, metadata=metadata, certificate=certificate)
+
+        publish(self.folder, upload)
+        return put_policies(
+            self.arm,
+            self.folder,
+            demo.TARGET,
+            wait=lambda seconds: self.tenant.pass_time(dt.timedelta(seconds=seconds)),
+        )
+
+    def remediate(self, *reference_ids: str) -> None:
+        self.tenant.pass_time(HOUR)
+        remediate(self.arm, self.folder, demo.TARGET, reference_ids)
+        self.tenant.pass_time(2 * HOUR)
+
+    def answers(self, configuration: str) -> dict[str, dict[str, Any]]:
+        """What the guests said, by the lower-case id of the machine."""
+        return {row["machine"]: row for row in demo.query(self.arm, demo.ANSWERS.replace("{name}", configuration))}
+
+
+@pytest.fixture
+def machines() -> int:
+    return 300
+
+
+@pytest.fixture
+def rollout(tmp_path: Path, machines: int) -> Iterator[Rollout]:
+    with (
+        Tenant(machines=machines, seed=11) as tenant,
+        Arm(tenant.url, demo.sign_in(tenant), certificate=str(tenant.certificate)) as arm,
+    ):
+        yield Rollout(tenant, tmp_path / "pack", arm)
+
+
+def _said(row: dict[str, Any] | None) -> tuple[str, str, list[str]]:
+    """(compliance status, finding, blockers) of an answer; empty where there is none."""
+    reasons = [reason["code"].rpartition(":")[2] for reason in demo.reasons_of(row)]
+    return (row["status"], reasons[0], reasons[1:]) if row and reasons else ("", "", [])
+
+
+def _expected(truth: dict[str, Any], package: str, closed: set[str]) -> tuple[str, str, list[str]]:
+    answer = truth[package]
+    if not truth["applies"] or answer is None or set(truth["lacks"]) - closed:
+        return ("", "", [])
+    return ("Compliant" if answer["compliant"] else "NonCompliant", answer["finding"], answer["blockers"])
+
+
+def _compare(rollout: Rollout, configuration: str, package: str, closed: set[str]) -> Counter[str]:
+    """Compare every machine's answer with its truth; return how many ended in which status."""
+    answers = rollout.answers(configuration)
+    truths = export_truth(rollout.tenant.world)
+    differing = {
+        truth["profile"]: (_said(answers.get(truth["id"].lower())), _expected(truth, package, closed))
+        for truth in truths
+        if _said(answers.get(truth["id"].lower())) != _expected(truth, package, closed)
+    }
+    assert differing == {}
+    return Counter(_said(answers.get(truth["id"].lower()))[0] for truth in truths)
+
+
+@pytest.mark.parametrize("machines", [2000])
+def test_every_machine_ends_as_its_truth_says_audit_alone(rollout: Rollout) -> None:
+    rollout.put()
+    rollout.tenant.pass_time(DAY)
+    found = _compare(rollout, "AuditAvmaKey", "audit", set())
+    assert found["NonCompliant"] > 500
+    assert found["Compliant"] > 500
+    assert found[""] > 100, "machines without data, which are never compliant"
+
+
+@pytest.mark.parametrize("machines", [2000])
+def test_every_machine_ends_as_its_truth_says_remediation(rollout: Rollout) -> None:
+    rollout.put(
+        prerequisites=Prerequisites(mode=PrerequisitesMode.OWN),
+        remediation=Remediation(mode=RemediationMode.APPLY_AND_AUTO_CORRECT),
+    )
+    rollout.remediate("identity", "identityUser")
+    rollout.remediate("extension")
+    rollout.remediate("remediate")
+    rollout.tenant.pass_time(DAY)
+    found = _compare(rollout, "ReplaceAvmaKeyWithKms", "remediation", {"identity", "extension"})
+    assert found["Compliant"] > 1500
+    assert found["NonCompliant"] > 50, "those that refuse, with what stands in the way"
+
+
+def test_a_package_of_another_version_reaches_machines_that_were_compliant(rollout: Rollout) -> None:
+    mode = Remediation(mode=RemediationMode.APPLY_AND_MONITOR)
+    rollout.put(remediation=mode)
+    rollout.remediate("remediate")
+    rollout.tenant.pass_time(DAY)
+    assert _versions(rollout) == {"1.0.0"}
+    rollout.put(remediation=mode, pack=Pack(version="1.1.0"))
+    rollout.tenant.pass_time(DAY)
+    compliant = {key for key, row in rollout.answers("ReplaceAvmaKeyWithKms").items() if row["status"] == "Compliant"}
+    assert len(compliant) > 100, "the guests are as they were"
+    rollout.remediate("remediate")
+    rollout.tenant.pass_time(DAY)
+    assert _versions(rollout) == {"1.1.0"}
+
+
+def _versions(rollout: Rollout) -> set[str]:
+    """The versions of the packages that machines with a remediation have been given."""
+    return {str(guest["version"]) for guest in _guest_configurations(rollout)}
+
+
+def _guest_configurations(rollout: Rollout) -> list[dict[str, Any]]:
+    found = [
+        each["properties"]["guestConfiguration"] for each in rollout.tenant.world.store.all(GUEST_ASSIGNMENTS).values()
+    ]
+    return [each for each in found if each["name"] == "ReplaceAvmaKeyWithKms"]
+
+
+MONITOR = Remediation(mode=RemediationMode.APPLY_AND_MONITOR)
+CORRECT = Remediation(mode=RemediationMode.APPLY_AND_AUTO_CORRECT)
+
+
+@pytest.mark.parametrize(
+    ("change", "expected"),
+    [
+        ({"remediation": CORRECT}, ("ApplyAndAutoCorrect", "azkms.core.windows.net")),
+        ({"remediation": MONITOR, "kms": Kms(server="kms.contoso.com")}, ("ApplyAndMonitor", "kms.contoso.com")),
+    ],
+    ids=["mode", "parameter"],
+)
+def test_a_change_reaches_machines_that_were_compliant(
+    rollout: Rollout, change: dict[str, Any], expected: tuple[str, str]
+) -> None:
+    rollout.put(remediation=MONITOR)
+    rollout.remediate("remediate")
+    rollout.tenant.pass_time(DAY)
+    before = len(_guest_configurations(rollout))
+    rollout.put(**change)
+    rollout.remediate("remediate")
+    rollout.tenant.pass_time(DAY)
+    reached = _guest_configurations(rollout)
+    assert len(reached) >= before > 100
+    assert {(guest["assignmentType"], _kms_server(guest)) for guest in reached} == {expected}
+
+
+def _kms_server(guest: dict[str, Any]) -> str:
+    return next(each["value"] for each in guest["configurationParameter"] if each["name"].endswith(";KmsServer"))
+
+
+def test_a_second_rollout_of_the_same_pack_changes_nothing(rollout: Rollout) -> None:
+    one = rollout.put(prerequisites=Prerequisites(mode=PrerequisitesMode.OWN))
+    roles = len(rollout.tenant.world.store.all("Microsoft.Authorization/roleAssignments"))
+    two = rollout.put(prerequisites=Prerequisites(mode=PrerequisitesMode.OWN))
+    assert one == two
+    assert len(rollout.tenant.world.store.all("Microsoft.Authorization/roleAssignments")) == roles > 0
+
+
+def test_the_demo_shows_both_acts(tmp_path: Path) -> None:
+    steps: list[str] = []
+    with demo.start(200, 0) as tenant:
+        acts = dict(demo.run(tmp_path, tenant, steps.append))
+    assert list(acts) == ["Audit", "Remediation"]
+    found, mended = (
+        sum(count for (finding, _), count in act.findings.items() if finding == "AvmaKeyInstalled")
+        for act in acts.values()
+    )
+    assert found > 50
+    assert mended < found / 4
+    for act in acts.values():
+        assert act.machines == sum(act.findings.values()) + sum(act.silent.values())
+    assert len(steps) == 5
