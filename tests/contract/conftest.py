@@ -8,18 +8,9 @@ import pytest
 from azure.identity import ClientSecretCredential
 
 from avma_pack.tenant import OWNER, Tenant
-from contract_validator import Validator, require_validator
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
-
-
-@pytest.fixture(scope="session")
-def validator() -> Iterator[Validator]:
-    require_validator()
-    started = Validator()
-    yield started
-    started.close()
 
 
 @pytest.fixture
