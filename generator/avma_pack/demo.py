@@ -96,7 +96,7 @@ def run(folder: Path, tenant: Tenant, say: Callable[[str], None]) -> Iterator[tu
     certificate = str(tenant.certificate)
     with Arm(tenant.url, credential, certificate=certificate) as arm:
         say("Building the pack: audit, with prerequisites of its own.")
-        tenant.exempt(_roll_out(arm, tenant, credential, folder / "audit", RemediationMode.OFF))
+        tenant.exempt(roll_out(arm, tenant, credential, folder / "audit", RemediationMode.OFF))
         tenant.pass_time(dt.timedelta(hours=1))
         say("An hour later: giving machines the identity and the extension that they lack.")
         for reference_ids in (("identity", "identityUser"), ("extension",)):
@@ -106,7 +106,7 @@ def run(folder: Path, tenant: Tenant, say: Callable[[str], None]) -> Iterator[tu
         tenant.pass_time(dt.timedelta(days=1))
         yield "Audit", collect(arm, "AuditAvmaKey")
         say("Switching remediation on: the pack again, now ApplyAndAutoCorrect.")
-        _roll_out(arm, tenant, credential, folder / "remediate", RemediationMode.APPLY_AND_AUTO_CORRECT)
+        roll_out(arm, tenant, credential, folder / "remediate", RemediationMode.APPLY_AND_AUTO_CORRECT)
         tenant.pass_time(dt.timedelta(hours=1))
         remediate(arm, folder / "remediate", TARGET, ("remediate",))
         say("Letting a day pass, in which the guests replace their keys.")
@@ -126,7 +126,7 @@ def sign_in(tenant: Tenant) -> ClientSecretCredential:
     )
 
 
-def _roll_out(arm: Arm, tenant: Tenant, credential: TokenCredential, folder: Path, mode: RemediationMode) -> str:
+def roll_out(arm: Arm, tenant: Tenant, credential: TokenCredential, folder: Path, mode: RemediationMode) -> str:
     """Build a pack with this mode, publish it and put its policies; return the assignment's id."""
     base_uri = f"{tenant.url}/blobs/demo/packages"
     settings = Settings(

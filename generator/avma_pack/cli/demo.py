@@ -51,7 +51,7 @@ def _show(title: str, answers: Answers) -> None:
     output.print_table(("Answer", "Why", "Machines"), rows, title=f"{title}: {answers.machines:,} Windows machines")
     if answers.blockers:
         blockers = [(name, f"{count:,}") for name, count in sorted(answers.blockers.items())]
-        output.print_table(("What stands in the way of remediation", "Machines"), blockers)
+        output.print_table(("Why", "Machines"), blockers, title=f"{title}: what stands in the way of remediation")
 
 
 def _keep(tenant: Tenant) -> None:

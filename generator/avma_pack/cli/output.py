@@ -56,7 +56,7 @@ def print_table(
 def _print_plain(rows: Sequence[Sequence[str]], title: str) -> None:
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     if title:
-        print_lines([title])
+        print_lines(["", title])
     for row in rows:
         cells = (cell.ljust(width) for cell, width in zip(row, widths, strict=True))
         print_lines(["  ".join(cells).rstrip()])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import TYPE_CHECKING, Literal
 
 if TYPE_CHECKING:
@@ -36,6 +37,7 @@ class Condition:
         return (_comparable(found) == _comparable(self.value)) == (self.operator == "=")
 
 
+@lru_cache(maxsize=256)
 def parse_filter(text: str) -> tuple[Condition, ...]:
     """The conditions of a filter, all of which must hold.
 
