@@ -6,11 +6,13 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 from azure.identity import ClientSecretCredential
+from azure.mgmt.resource.policy import PolicyClient
 
 from avma_pack.tenant.login import OWNER
 from avma_pack.tenant.server import Server
 from avma_pack.tenant.store import Store, Subscription
 from avma_pack.tenant.world import World
+from policy_requests import ask, definition, initiative
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -66,3 +68,24 @@ def sdk(server: Server, credential: ClientSecretCredential) -> Callable[..., Any
         )
 
     return make
+
+
+@pytest.fixture
+def policies(sdk: Callable[..., Any]) -> Any:
+    return sdk(PolicyClient, SUBSCRIPTION)
+
+
+@pytest.fixture
+def put(policies: Any) -> Callable[..., Any]:
+    """Write any policy resource by its id: status and body, through the SDK's own pipeline."""
+    return lambda path, body, version="2023-04-01", method="PUT": ask(policies, method, path, body, version)
+
+
+@pytest.fixture
+def tags(policies: Any) -> Any:
+    return policies.policy_definitions.create_or_update_at_management_group("corp", "tags", definition())
+
+
+@pytest.fixture
+def all_tags(policies: Any, tags: Any) -> Any:
+    return policies.policy_set_definitions.create_or_update_at_management_group("corp", "all-tags", initiative())

@@ -8,7 +8,6 @@ from copy import deepcopy
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from azure.mgmt.resource.policy import PolicyClient
 
 from avma_pack.catalog import load_catalog
 from avma_pack.rendering.pack import build_pack
@@ -22,7 +21,6 @@ from policy_requests import (
     ROOT,
     SET,
     SUBSCRIPTION,
-    ask,
     assignment,
     code,
     definition,
@@ -36,40 +34,19 @@ if TYPE_CHECKING:
     from avma_pack.tenant.world import World
 
 
-@pytest.fixture
-def client(sdk: Callable[..., Any]) -> Any:
-    return sdk(PolicyClient, SUBSCRIPTION.rpartition("/")[2])
-
-
-@pytest.fixture
-def put(client: Any) -> Callable[..., Any]:
-    """Write any policy resource by its id: status and body, through the SDK's own pipeline."""
-    return lambda path, body, version="2023-04-01", method="PUT": ask(client, method, path, body, version)
-
-
-@pytest.fixture
-def tags(client: Any) -> Any:
-    return client.policy_definitions.create_or_update_at_management_group("corp", "tags", definition())
-
-
-@pytest.fixture
-def all_tags(client: Any, tags: Any) -> Any:
-    return client.policy_set_definitions.create_or_update_at_management_group("corp", "all-tags", initiative())
-
-
 # Definitions
 
 
-def test_a_definition_comes_back_with_what_azure_notes(client: Any, tags: Any, world: World) -> None:
+def test_a_definition_comes_back_with_what_azure_notes(policies: Any, tags: Any, world: World) -> None:
     assert (tags.id, tags.name, tags.policy_type, tags.mode) == (DEFINITION, "tags", "Custom", "Indexed")
     assert tags.metadata["avmaPack"] == {"id": "x"}
     assert (tags.metadata["createdOn"], tags.metadata["updatedOn"]) == (world.clock.text(), None)
     assert tags.versions == [tags.version] == ["1.0.0"]
     created = world.clock.text()
     world.clock.advance(dt.timedelta(hours=1))
-    again = client.policy_definitions.create_or_update_at_management_group("corp", "tags", definition())
+    again = policies.policy_definitions.create_or_update_at_management_group("corp", "tags", definition())
     assert (again.metadata["createdOn"], again.metadata["updatedOn"]) == (created, world.clock.text())
-    assert client.policy_definitions.get_at_management_group("CORP", "Tags").id == DEFINITION
+    assert policies.policy_definitions.get_at_management_group("CORP", "Tags").id == DEFINITION
 
 
 def test_definition_writes_are_201_and_deletes_200_then_204(put: Callable[..., Any]) -> None:
@@ -79,10 +56,10 @@ def test_definition_writes_are_201_and_deletes_200_then_204(put: Callable[..., A
 
 
 def test_definitions_are_listed_from_above_or_at_exactly_a_scope(
-    client: Any, tags: Any, put: Callable[..., Any]
+    policies: Any, tags: Any, put: Callable[..., Any]
 ) -> None:
     put(f"{SUBSCRIPTION}{AUTHORIZATION}/policyDefinitions/mine", definition(metadata={"category": "Mine"}))
-    definitions = client.policy_definitions
+    definitions = policies.policy_definitions
     assert [each.name for each in definitions.list()] == ["tags", "mine"]
     assert [each.name for each in definitions.list(filter="atExactScope()")] == ["mine"]
     assert [each.name for each in definitions.list(filter="category eq 'tags'")] == ["tags"]
@@ -91,17 +68,17 @@ def test_definitions_are_listed_from_above_or_at_exactly_a_scope(
     assert list(definitions.list_by_management_group("root")) == []
 
 
-def test_lists_come_in_pages_and_keep_their_filter(client: Any, world: World, put: Callable[..., Any]) -> None:
+def test_lists_come_in_pages_and_keep_their_filter(policies: Any, world: World, put: Callable[..., Any]) -> None:
     world.faults = Faults(frozenset({"small-pages"}), rate=0)
     for number in range(7):
         put(f"{CORP}{AUTHORIZATION}/policyDefinitions/tags{number}", definition())
-    listed = client.policy_definitions.list_by_management_group("corp", filter="policyType eq 'Custom'")
+    listed = policies.policy_definitions.list_by_management_group("corp", filter="policyType eq 'Custom'")
     assert [len(list(each)) for each in listed.by_page()] == [3, 3, 1]
 
 
-def test_built_ins_are_absent_unless_somebody_put_them_there(client: Any, world: World) -> None:
+def test_built_ins_are_absent_unless_somebody_put_them_there(policies: Any, world: World) -> None:
     prerequisites = "12794019-7a00-42cf-95c2-882eed337cc8"
-    asked = lambda: client.policy_set_definitions.get_built_in(prerequisites)  # noqa: E731
+    asked = lambda: policies.policy_set_definitions.get_built_in(prerequisites)  # noqa: E731
     assert refused(asked) == (404, "PolicySetDefinitionNotFound")
     resource_type = "Microsoft.Authorization/policySetDefinitions"
     world.store.put(
@@ -113,8 +90,8 @@ def test_built_ins_are_absent_unless_somebody_put_them_there(client: Any, world:
         }
     )
     assert asked().policy_type == "BuiltIn"
-    assert [each.name for each in client.policy_set_definitions.list_built_in()] == [prerequisites]
-    assert [each.name for each in client.policy_set_definitions.list()] == [prerequisites]
+    assert [each.name for each in policies.policy_set_definitions.list_built_in()] == [prerequisites]
+    assert [each.name for each in policies.policy_set_definitions.list()] == [prerequisites]
 
 
 MORE = {**definition()["properties"]["parameters"], "more": {"type": "String"}}
@@ -148,10 +125,10 @@ def test_a_default_must_be_allowed(put: Callable[..., Any]) -> None:
     assert code(put(DEFINITION, changed)) == (400, "PolicyParameterAllowedAndDefaultValuesMismatch")
 
 
-def test_a_flat_body_is_refused(client: Any) -> None:
+def test_a_flat_body_is_refused(policies: Any) -> None:
     flat = definition()["properties"]
     assert refused(
-        lambda: client.policy_definitions.create_or_update_at_management_group("corp", "tags", flat)
+        lambda: policies.policy_definitions.create_or_update_at_management_group("corp", "tags", flat)
     ) == (400, "InvalidRequestContent")  # fmt: skip
 
 

@@ -6,7 +6,6 @@ import datetime as dt
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from azure.mgmt.resource.policy import PolicyClient
 
 from policy_requests import (
     ASSIGNMENT,
@@ -19,8 +18,6 @@ from policy_requests import (
     ask,
     assignment,
     code,
-    definition,
-    initiative,
     modify,
     refused,
 )
@@ -31,47 +28,26 @@ if TYPE_CHECKING:
     from avma_pack.tenant.world import World
 
 
-@pytest.fixture
-def client(sdk: Callable[..., Any]) -> Any:
-    return sdk(PolicyClient, SUBSCRIPTION.rpartition("/")[2])
-
-
-@pytest.fixture
-def put(client: Any) -> Callable[..., Any]:
-    """Write any policy resource by its id: status and body, through the SDK's own pipeline."""
-    return lambda path, body, version="2023-04-01", method="PUT": ask(client, method, path, body, version)
-
-
-@pytest.fixture
-def tags(client: Any) -> Any:
-    return client.policy_definitions.create_or_update_at_management_group("corp", "tags", definition())
-
-
-@pytest.fixture
-def all_tags(client: Any, tags: Any) -> Any:
-    return client.policy_set_definitions.create_or_update_at_management_group("corp", "all-tags", initiative())
-
-
 # Assignments
 
 
-def test_an_assignment_comes_back_with_its_scope(client: Any, tags: Any) -> None:
-    made = client.policy_assignments.create(CORP, "tags", assignment(displayName="Tags"))
+def test_an_assignment_comes_back_with_its_scope(policies: Any, tags: Any) -> None:
+    made = policies.policy_assignments.create(CORP, "tags", assignment(displayName="Tags"))
     assert (made.id, made.scope, made.enforcement_mode, made.not_scopes) == (ASSIGNMENT, CORP, "Default", [])
     assert (made.identity, made.location, made.definition_version) == (None, None, "1.*.*")
-    assert client.policy_assignments.create(CORP, "tags", assignment()).display_name is None  # replaced whole
-    assert client.policy_assignments.get_by_id(ASSIGNMENT).parameters["tag"].value == "owner"
-    assert client.policy_assignments.delete(CORP, "tags").id == ASSIGNMENT
-    assert client.policy_assignments.delete(CORP, "tags") is None
-    assert refused(lambda: client.policy_assignments.get(CORP, "tags")) == (404, "PolicyAssignmentNotFound")
+    assert policies.policy_assignments.create(CORP, "tags", assignment()).display_name is None  # replaced whole
+    assert policies.policy_assignments.get_by_id(ASSIGNMENT).parameters["tag"].value == "owner"
+    assert policies.policy_assignments.delete(CORP, "tags").id == ASSIGNMENT
+    assert policies.policy_assignments.delete(CORP, "tags") is None
+    assert refused(lambda: policies.policy_assignments.get(CORP, "tags")) == (404, "PolicyAssignmentNotFound")
 
 
-def test_assignments_are_listed_as_the_filter_says(client: Any, tags: Any, put: Callable[..., Any]) -> None:
+def test_assignments_are_listed_as_the_filter_says(policies: Any, tags: Any, put: Callable[..., Any]) -> None:
     group = f"{SUBSCRIPTION}/resourceGroups/rg"
     put(group, {"location": "westeurope"})
     for scope, name in ((CORP, "corp"), (SUBSCRIPTION, "sub"), (group, "rg")):
-        client.policy_assignments.create(scope, name, assignment())
-    listed = client.policy_assignments
+        policies.policy_assignments.create(scope, name, assignment())
+    listed = policies.policy_assignments
 
     def names(found: Any) -> list[str]:
         return [each.name for each in found]
@@ -119,43 +95,46 @@ def test_the_length_of_an_assignments_name(tags: Any, put: Callable[..., Any], s
     assert code(put(path + "n" * (limit + 1), assignment())) == (400, "InvalidPolicyAssignmentName")
 
 
-def test_a_definition_that_changes_resources_asks_for_an_identity(client: Any, put: Callable[..., Any]) -> None:
+def test_a_definition_that_changes_resources_asks_for_an_identity(policies: Any, put: Callable[..., Any]) -> None:
     put(DEFINITION, modify())
     put(SET, {"properties": {"policyDefinitions": [{"policyDefinitionId": DEFINITION}]}})
     bare = {"properties": {"policyDefinitionId": SET}}
     assert code(put(ASSIGNMENT, bare)) == (400, "ResourceIdentityRequired")
     with_identity = bare | {"identity": {"type": "SystemAssigned"}, "location": "westeurope"}
-    made = client.policy_assignments.create(CORP, "tags", with_identity)
+    made = policies.policy_assignments.create(CORP, "tags", with_identity)
     assert made.identity.tenant_id
-    again = client.policy_assignments.create(CORP, "tags", with_identity)
+    again = policies.policy_assignments.create(CORP, "tags", with_identity)
     assert again.identity.principal_id == made.identity.principal_id
     assert code(put(ASSIGNMENT, with_identity | {"location": "eastus"})) == (400, "InvalidLocationUpdate")
-    client.policy_assignments.delete(CORP, "tags")
-    other = client.policy_assignments.create(CORP, "tags", with_identity)
+    policies.policy_assignments.delete(CORP, "tags")
+    other = policies.policy_assignments.create(CORP, "tags", with_identity)
     assert other.identity.principal_id != made.identity.principal_id
 
 
-def test_an_assignment_may_have_a_user_assigned_identity(client: Any, tags: Any) -> None:
+def test_an_assignment_may_have_a_user_assigned_identity(policies: Any, tags: Any) -> None:
     mine = f"{SUBSCRIPTION}/resourceGroups/rg/providers/Microsoft.ManagedIdentity/userAssignedIdentities/mine"
     body = {"identity": {"type": "UserAssigned", "userAssignedIdentities": {mine: {}}}, "location": "westeurope"}
-    made = client.policy_assignments.create(CORP, "tags", assignment() | body)
+    made = policies.policy_assignments.create(CORP, "tags", assignment() | body)
     assert made.identity.user_assigned_identities[mine].principal_id
-    assert client.policy_assignments.update(CORP, "tags", {"identity": {"type": "None"}}).identity is None
+    assert policies.policy_assignments.update(CORP, "tags", {"identity": {"type": "None"}}).identity is None
 
 
-def test_an_update_changes_only_what_it_names(client: Any, tags: Any) -> None:
-    client.policy_assignments.create(CORP, "tags", assignment(displayName="Tags"))
+def test_an_update_changes_only_what_it_names(policies: Any, tags: Any) -> None:
+    policies.policy_assignments.create(CORP, "tags", assignment(displayName="Tags"))
     selector = {"name": "west", "selectors": [{"kind": "resourceLocation", "in": ["westeurope"]}]}
     change = {
         "properties": {"resourceSelectors": [selector]},
         "identity": {"type": "SystemAssigned"},
         "location": "eastus",
     }
-    changed = client.policy_assignments.update(CORP, "tags", change)
+    changed = policies.policy_assignments.update(CORP, "tags", change)
     assert (changed.display_name, changed.location) == ("Tags", "eastus")
     assert changed.resource_selectors[0].name == "west"
     assert changed.identity.principal_id
-    assert refused(lambda: client.policy_assignments.update(CORP, "none", change)) == (404, "PolicyAssignmentNotFound")
+    assert refused(lambda: policies.policy_assignments.update(CORP, "none", change)) == (
+        404,
+        "PolicyAssignmentNotFound",
+    )
 
 
 # Exemptions
@@ -169,7 +148,7 @@ def exemption(**changes: Any) -> dict[str, Any]:
     return {"properties": {"policyAssignmentId": ASSIGNMENT, "exemptionCategory": "Waiver"} | changes}
 
 
-def test_exemptions_live_and_outlive_their_assignment(client: Any, all_tags: Any, put: Callable[..., Any]) -> None:
+def test_exemptions_live_and_outlive_their_assignment(policies: Any, all_tags: Any, put: Callable[..., Any]) -> None:
     put(ASSIGNMENT, assignment(SET, parameters={"name": {"value": "owner"}}))
     made = put(EXEMPTION, exemption(policyDefinitionReferenceIds=["ONE"]), VERSION)
     assert (made[0], made[1]["id"]) == (201, EXEMPTION)
@@ -184,14 +163,14 @@ def test_exemptions_live_and_outlive_their_assignment(client: Any, all_tags: Any
 
 
 def test_exemptions_are_listed_as_the_filter_says(
-    client: Any, tags: Any, put: Callable[..., Any], world: World
+    policies: Any, tags: Any, put: Callable[..., Any], world: World
 ) -> None:
     put(ASSIGNMENT, assignment())
     put(EXEMPTION, exemption(expiresOn="2026-01-06T08:00:00Z"), VERSION)
 
     def names(scope: str, text: str = "") -> list[str]:
         path = f"{scope}{AUTHORIZATION}/policyExemptions"
-        listed = ask(client, "GET", path, version=VERSION, **({"$filter": text} if text else {}))
+        listed = ask(policies, "GET", path, version=VERSION, **({"$filter": text} if text else {}))
         return [each["name"] for each in listed[1]["value"]]
 
     assert names(SUBSCRIPTION) == names(SUBSCRIPTION, f"policyAssignmentId eq '{ASSIGNMENT}'") == ["pilot"]
