@@ -11,10 +11,8 @@ from collections import Counter
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from azure.identity import ClientSecretCredential
-
 from avma_pack.catalog import load_catalog
-from avma_pack.cloud import blobs
+from avma_pack.cloud import blobs, credentials
 from avma_pack.cloud.arm import Arm
 from avma_pack.deploy.rollout import Target, publish, put_policies, remediate
 from avma_pack.rendering.pack import build_pack
@@ -43,14 +41,20 @@ _GRAPH_API = "2021-03-01"
 _MACHINES = """
 resources
 | where type =~ 'microsoft.compute/virtualmachines'
-| where properties.storageProfile.osDisk.osType =~ 'Windows'
-| project id, identity = tostring(identity.type), tags,
+| where properties.storageProfile.osDisk.osType =~ 'Windows' and isempty(tostring(tags['aks-managed-poolName']))
+| project id, identity = tostring(identity.type),
     power = tostring(properties.extended.instanceView.powerState.code)
 | order by id asc
 """
 _EXTENSIONS = """
 resources
 | where type =~ 'microsoft.compute/virtualmachines/extensions' and name =~ 'AzurePolicyforWindows'
+| project id
+| order by id asc
+"""
+_EXEMPTIONS = """
+policyresources
+| where type =~ 'microsoft.authorization/policyexemptions'
 | project id
 | order by id asc
 """
@@ -66,7 +70,14 @@ guestconfigurationresources
 
 @dataclass(frozen=True, slots=True)
 class Answers:
-    """What the machines said: how many by finding, by what stands in the way, and by why they did not report."""
+    """What the machines said.
+
+    Attributes:
+        machines: How many there are: Windows, and not a node of AKS, which the policies leave alone.
+        findings: How many answered so, by finding and compliance status.
+        blockers: How many have this in the way of remediation.
+        silent: How many did not report, by why.
+    """
 
     machines: int
     findings: Counter[tuple[str, str]]
@@ -88,23 +99,24 @@ def describe(tenant: Tenant) -> str:
 
 
 def run(folder: Path, tenant: Tenant, say: Callable[[str], None]) -> Iterator[tuple[str, Answers]]:
-    """Roll out an audit, then remediation; yield what the machines answered after each.
+    """Roll out an audit, give machines what they lack to be audited, switch remediation on.
 
-    `folder` gets the pack, `say` is told of every step.
+    Yields what the machines answered after each. `folder` gets the packs, `say` is told of every step.
     """
     credential = sign_in(tenant)
     certificate = str(tenant.certificate)
     with Arm(tenant.url, credential, certificate=certificate) as arm:
         say("Building the pack: audit, with prerequisites of its own.")
         tenant.exempt(roll_out(arm, tenant, credential, folder / "audit", RemediationMode.OFF))
-        tenant.pass_time(dt.timedelta(hours=1))
-        say("An hour later: giving machines the identity and the extension that they lack.")
-        for reference_ids in (("identity", "identityUser"), ("extension",)):
-            remediate(arm, folder / "audit", TARGET, reference_ids)
-            tenant.pass_time(dt.timedelta(hours=2))
         say("Letting a day pass, in which the machines report.")
         tenant.pass_time(dt.timedelta(days=1))
         yield "Audit", collect(arm, "AuditAvmaKey")
+        say("Giving machines the identity and the extension that they lack, and letting another day pass.")
+        for reference_ids in (("identity", "identityUser"), ("extension",)):
+            remediate(arm, folder / "audit", TARGET, reference_ids)
+            tenant.pass_time(dt.timedelta(hours=2))
+        tenant.pass_time(dt.timedelta(days=1))
+        yield "Audit with prerequisites", collect(arm, "AuditAvmaKey")
         say("Switching remediation on: the pack again, now ApplyAndAutoCorrect.")
         roll_out(arm, tenant, credential, folder / "remediate", RemediationMode.APPLY_AND_AUTO_CORRECT)
         tenant.pass_time(dt.timedelta(hours=1))
@@ -114,16 +126,9 @@ def run(folder: Path, tenant: Tenant, say: Callable[[str], None]) -> Iterator[tu
         yield "Remediation", collect(arm, "ReplaceAvmaKeyWithKms")
 
 
-def sign_in(tenant: Tenant) -> ClientSecretCredential:
+def sign_in(tenant: Tenant) -> TokenCredential:
     """The login of the principal that owns the tenant."""
-    return ClientSecretCredential(
-        TENANT_ID,
-        OWNER,
-        OWNER,
-        authority=tenant.url,
-        disable_instance_discovery=True,
-        connection_verify=str(tenant.certificate),
-    )
+    return credentials.of_secret(TENANT_ID, OWNER, OWNER, authority=tenant.url, certificate=str(tenant.certificate))
 
 
 def roll_out(arm: Arm, tenant: Tenant, credential: TokenCredential, folder: Path, mode: RemediationMode) -> str:
@@ -147,6 +152,7 @@ def roll_out(arm: Arm, tenant: Tenant, credential: TokenCredential, folder: Path
 def collect(arm: Arm, configuration: str) -> Answers:
     """Ask Resource Graph what the machines answered to a configuration."""
     extended = {row["id"].rpartition("/extensions/")[0].lower() for row in query(arm, _EXTENSIONS)}
+    exempt = {row["id"].rpartition("/providers/")[0].lower() for row in query(arm, _EXEMPTIONS)}
     answers = {row["machine"]: row for row in query(arm, ANSWERS.replace("{name}", configuration))}
     findings: Counter[tuple[str, str]] = Counter()
     blockers: Counter[str] = Counter()
@@ -160,20 +166,16 @@ def collect(arm: Arm, configuration: str) -> Answers:
             findings[(reasons[0], answers[key]["status"])] += 1
             blockers.update(reasons[1:])
         else:
-            silent[_why_silent(machine, key in extended, key in answers)] += 1
+            silent["is exempt" if key in exempt else _why_silent(machine, key in extended)] += 1
     return Answers(machines, findings, blockers, silent)
 
 
-def _why_silent(machine: dict[str, Any], has_extension: bool, has_assignment: bool) -> str:
-    if "aks-managed-poolName" in (machine["tags"] or {}):
-        return "belongs to AKS and is not looked at"
+def _why_silent(machine: dict[str, Any], has_extension: bool) -> str:
     if "running" not in machine["power"].lower():
         return "is stopped"
     if "systemassigned" not in machine["identity"].lower().replace(" ", ""):
         return "has no system-assigned identity"
-    if not has_extension:
-        return "lacks the extension"
-    return "has not reported yet" if has_assignment else "is exempt"
+    return "has not reported yet" if has_extension else "lacks the extension"
 
 
 def reasons_of(answer: dict[str, Any] | None) -> list[dict[str, str]]:

@@ -182,9 +182,15 @@ class _Swap:
 def _lock(folder: Path) -> Iterator[None]:
     """Keep others from writing the folder; the lock lies elsewhere and ends with the process, however that ends."""
     key = sha256(str(folder.resolve()).encode()).hexdigest()[:24]
+    file = Path(tempfile.gettempdir()) / f"avma-pack-{key}.lock"
     try:
-        with FileLock(Path(tempfile.gettempdir()) / f"avma-pack-{key}.lock", timeout=0):
-            yield
+        with FileLock(file, timeout=0):
+            try:
+                yield
+            finally:
+                # FileLock does not take a lock on a file that is gone; Windows refuses, and removes it by itself.
+                with suppress(OSError):
+                    file.unlink()
     except Timeout as error:
         raise OutputError(
             f"{folder}: another build is writing to it. Nothing was changed.",

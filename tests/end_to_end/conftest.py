@@ -48,6 +48,7 @@ def rollout(tmp_path: Path, machines: int, faults: Faults, specifications: Valid
         recorded(tenant.server) as exchanges,
     ):
         yield Rollout(tenant, tmp_path / "pack", arm)
+    assert tenant.server.failures == []
     if specifications and not faults.kinds:
         assert len(exchanges) > 3
         assert specifications.problems(exchanges) == []

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from avma_pack import demo
+from avma_pack.cloud.arm import Arm
 from avma_pack.settings import (
     Kms,
     Pack,
@@ -20,11 +21,14 @@ from avma_pack.settings import (
     Remediation,
     RemediationMode,
 )
+from avma_pack.tenant import Tenant, resource_graph
+from avma_pack.tenant.faults import Faults
 from avma_pack.tenant.fleet import export_truth
 
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from avma_pack.tenant.server import Exchange
     from pack_rollout import Rollout
 
 DAY = dt.timedelta(days=1)
@@ -148,17 +152,35 @@ def test_a_second_rollout_of_the_same_pack_changes_nothing(rollout: Rollout) -> 
     assert len(rollout.tenant.world.store.all("Microsoft.Authorization/roleAssignments")) == roles > 0
 
 
-def test_the_demo_shows_both_acts(tmp_path: Path) -> None:
+def test_the_demo_shows_three_acts(tmp_path: Path) -> None:
     steps: list[str] = []
     with demo.start(200, 0) as tenant:
         acts = dict(demo.run(tmp_path, tenant, steps.append))
-    assert list(acts) == ["Audit", "Remediation"]
-    found, mended = (
+    assert list(acts) == ["Audit", "Audit with prerequisites", "Remediation"]
+    found, prepared, mended = (
         sum(count for (finding, _), count in act.findings.items() if finding == "AvmaKeyInstalled")
         for act in acts.values()
     )
-    assert found > 50
-    assert mended < found / 4
+    assert 50 < found < prepared
+    assert mended < prepared / 4
     for act in acts.values():
         assert act.machines == sum(act.findings.values()) + sum(act.silent.values())
     assert len(steps) == 5
+
+
+def test_a_client_that_resource_graph_throttles_waits_and_is_answered(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(resource_graph, "QUOTA", 1)
+    monkeypatch.setattr(resource_graph, "WINDOW_SECONDS", 2)
+    told: list[Exchange] = []
+    with (
+        Tenant(machines=3, faults=Faults(frozenset({"throttle"}), rate=0)) as tenant,
+        Arm(tenant.url, demo.sign_in(tenant), certificate=str(tenant.certificate)) as arm,
+    ):
+        tenant.server.recorders.append(told.append)
+        for _ in range(2):
+            assert list(demo.query(arm, "resources | project id"))
+    graph = [each for each in told if "Microsoft.ResourceGraph" in each.url]
+    assert [each.status for each in graph] == [200, 429, 200]
+    refused = graph[1].response_headers
+    assert refused["x-ms-user-quota-remaining"] == "0"
+    assert refused["x-ms-user-quota-resets-after"] == f"00:00:0{refused['retry-after']}"

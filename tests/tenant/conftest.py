@@ -39,6 +39,7 @@ def server(world: World) -> Iterator[Server]:
     running = Server(world)
     yield running
     running.close()
+    assert running.failures == []
 
 
 @pytest.fixture

@@ -3,15 +3,21 @@
 from __future__ import annotations
 
 import copy
-from typing import TYPE_CHECKING
+from email.message import Message
+from typing import TYPE_CHECKING, Any
+from urllib.error import HTTPError
 
 import pytest
+from azure.mgmt.guestconfig import GuestConfigurationClient
 
 import tenant_machines as machines
 from avma_pack.settings import RemediationMode
 from avma_pack.tenant.engine import Engine
+from avma_pack.tenant.guest_assignments import new_assignment
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from avma_pack.tenant.world import World
 
 GUEST_CONTRIBUTOR = "088ab73d-1256-47ae-bea9-9de8e7131f31"
@@ -103,20 +109,53 @@ def test_a_package_of_another_hash_is_refused_until_it_is_right(world: World) ->
     assert machines.findings(machines.guest_assignments(world, "vm1")[0]) == ["AvmaKeyInstalled"]
 
 
-def test_a_package_that_cannot_be_downloaded_is_reported_without_its_sas(world: World) -> None:
+NO_PACKAGE = b"no archive"
+SAS = "sv=2025-05-05&sr=b&sig=S3CRET%2Bsignature"
+
+
+def http_404(url: str) -> bytes:
+    raise HTTPError(url, 404, f"no blob at {url.replace('?', ' with ')}", Message(), None)
+
+
+def quoting(url: str) -> bytes:
+    """As `http.client.InvalidURL` does."""
+    raise OSError(f"URL can't contain control characters. {url!r}")
+
+
+@pytest.mark.parametrize(
+    ("scheme", "fetch", "told"),
+    [
+        ("http", http_404, "an https address is needed"),
+        ("https", http_404, "HTTP status 404"),
+        ("https", quoting, "control characters"),
+        ("https", lambda _: b"not the package", "is expected"),
+        ("https", lambda _: NO_PACKAGE, "cannot be read"),
+    ],
+    ids=["scheme", "status", "quoting error", "hash", "unreadable"],
+)
+def test_a_package_that_cannot_be_used_is_reported_without_its_sas(
+    world: World, sdk: Callable[..., Any], scheme: str, fetch: Callable[[str], bytes], told: str
+) -> None:
     machines.add_machine(world, "vm1")
-    Engine(world)
-    machines.install(world)
-
-    def refuse(url: str) -> bytes:
-        raise OSError("404 The specified blob does not exist.")
-
-    world.fetch = refuse
+    engine = Engine(world)
+    world.fetch = fetch
+    uri = f"{scheme}://packages.example.com/packs/mine.zip?{SAS}"
+    configuration = {"name": "mine", "contentUri": uri, "contentHash": machines.content_hash(NO_PACKAGE)}
+    assignment = new_assignment(world.store.all(machines.VM)[machines.machine_id("vm1").lower()], "mine", configuration)
+    world.store.put(assignment)
+    machines.tell(world, assignment["id"])
     machines.wait(world, hours=1)
-    (assignment,) = machines.guest_assignments(world, "vm1")
-    (entry,) = assignment["properties"]["latestAssignmentReport"]["resources"]
-    assert entry["resourceId"] == "Invalid assignment package."
-    assert "404" in entry["reasons"][0]["phrase"]
+    reports = sdk(GuestConfigurationClient, machines.SUBSCRIPTION).guest_configuration_assignment_reports
+    (listed,) = reports.list("Servers", "mine", "vm1").value
+    latest = machines.guest_assignments(world, "vm1")[0]["properties"]["latestAssignmentReport"]
+    assert latest["resources"][0]["resourceId"] == "Invalid assignment package."
+    by_guest = engine.agents.reports(assignment["id"])[0]
+    by_tenant = reports.get("Servers", "mine", listed.name, "vm1").as_dict()
+    for answer in map(str, (by_guest, latest, by_tenant)):
+        assert told in answer
+        assert f"{scheme}://packages.example.com/packs/mine.zip" in answer
+        assert "sig=" not in answer
+        assert "S3CRET" not in answer
 
 
 def test_one_download_serves_all_machines(world: World) -> None:

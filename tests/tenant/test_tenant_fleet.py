@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import json
+import random
 from collections import Counter
 from functools import cache
 
@@ -103,8 +104,9 @@ def test_a_fleet_of_the_demo_has_every_kind_and_every_release():
 
 @pytest.mark.parametrize("machines", [0, 1, 7, 29, 30, 31, 1999])
 def test_quotas_add_up(machines):
-    assert sum(count for _, count in quotas(machines)) == machines
-    assert all(count >= 0 for _, count in quotas(machines))
+    counts = [count for _, count in quotas(machines, random.Random(0))]
+    assert sum(counts) == machines
+    assert min(counts) >= 0
 
 
 @pytest.mark.parametrize("machines", [0, 1, 2, 40])
@@ -145,19 +147,6 @@ def test_a_machine_is_made_once_and_lazily():
     linux = next(each for each in world.guests.values() if not each.edition)
     with pytest.raises(ValueError, match="no Windows"):
         _ = linux.machine
-
-
-def test_states_follow_from_truth():
-    states = {each.name: each.truth for each in PROFILES}
-    assert states["linux"].state("audit") == "NotApplicable"
-    assert states["aks-node"].state("audit") == "NotApplicable"
-    assert states["exempt"].state("remediation") == "Exempt"
-    assert states["no-identity"].state("audit") == "NotReporting"
-    assert states["nothing-installed"].state("audit", {"identity"}) == "NotReporting"
-    assert states["nothing-installed"].state("remediation", {"identity", "extension"}) == "Compliant"
-    assert states["stopped"].state("audit", {"identity", "extension"}) == "NotReporting"
-    assert states["avma-licensed"].state("audit") == "NonCompliant"
-    assert states["kms"].state("audit") == "Compliant"
 
 
 def test_exemptions_are_made_for_those_who_want_them():

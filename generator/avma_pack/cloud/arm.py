@@ -1,7 +1,8 @@
 """Azure Resource Manager over one azure-core pipeline: thin requests, JSON in and out.
 
-Retries are bounded and honour Retry-After; a refused login or permission, an unreachable service and a refused request
-become errors of the pack, with the request's id and without any secret.
+Retries are bounded and honour Retry-After; a token that Azure calls invalid is asked for anew, once a request. A
+refused login or permission, an unreachable service and a refused request become errors of the pack, with the request's
+id and without any secret.
 """
 
 from __future__ import annotations
@@ -30,12 +31,19 @@ import avma_pack
 from avma_pack.errors import AccessError, RefusedError, UnavailableError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Mapping
 
     from azure.core.credentials import TokenCredential
+    from azure.core.pipeline import PipelineRequest, PipelineResponse
     from azure.core.rest import HttpResponse
 
 _UNAUTHORIZED, _FORBIDDEN, _TOO_MANY, _SERVER_ERROR = 401, 403, 429, 500
+
+_RETRIES = 6
+"""Of each sort of failure; azure-core's own three of a sort would end the retries before their total does."""
+
+_RETRIED_METHODS = frozenset({"GET", "PUT", "DELETE", "POST"})
+"""POST, which azure-core leaves out, too: here it asks or starts what can be started again, and never adds."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +53,26 @@ class Answer:
     status: int
     body: Any
     headers: Mapping[str, str]
+
+
+class _TokenPolicy(BearerTokenCredentialPolicy["HttpRequest", "HttpResponse"]):
+    """Bearer tokens that are asked for anew, once a request, where Azure calls them invalid.
+
+    azure-core itself drops the token on a 401, but sends the request again for a challenge with claims alone.
+    """
+
+    def on_challenge(
+        self,
+        request: PipelineRequest[HttpRequest],
+        response: PipelineResponse[HttpRequest, HttpResponse],
+    ) -> bool:
+        """Whether to send the request again, with another token."""
+        if super().on_challenge(request, response):
+            return True
+        if 'error="invalid_token"' not in response.http_response.headers.get("WWW-Authenticate", ""):
+            return False
+        self.authorize_request(request, *self._scopes)
+        return True
 
 
 class Arm:
@@ -57,8 +85,15 @@ class Arm:
             RequestIdPolicy(),
             HeadersPolicy({"Accept": "application/json"}),
             UserAgentPolicy(sdk_moniker=f"avma-pack/{avma_pack.__version__}"),
-            RetryPolicy(retry_total=6, retry_backoff_factor=0.4, retry_backoff_max=30),
-            BearerTokenCredentialPolicy(credential, scope),
+            RetryPolicy(
+                retry_total=_RETRIES,
+                retry_connect=_RETRIES,
+                retry_read=_RETRIES,
+                retry_status=_RETRIES,
+                retry_backoff_factor=0.4,
+                retry_backoff_max=30,
+            ),
+            _TokenPolicy(credential, scope),
         ]
         self._client: PipelineClient[HttpRequest, HttpResponse] = PipelineClient(
             endpoint, policies=policies, connection_verify=certificate or True, connection_timeout=20, read_timeout=100
@@ -100,7 +135,7 @@ class Arm:
             headers={"Content-Type": content_type, **(headers or {})},
         )
         try:
-            response = self._client.send_request(request)
+            response = self._client.send_request(request, retry_on_methods=_RETRIED_METHODS)
             response.read()
         except ClientAuthenticationError as error:
             next_step = "Log in, for example with `az login`."
@@ -117,15 +152,6 @@ class Arm:
         text = response.content
         parsed = json.loads(text) if text and "json" in response.headers.get("content-type", "") else text or None
         return Answer(response.status_code, parsed, response.headers)
-
-    def pages(
-        self, method: str, url: str, api_version: str, *, body: Any = None, query: Mapping[str, str] | None = None
-    ) -> Iterator[dict[str, Any]]:
-        """The rows of a paged list, one after the other; the next page is asked for by the same method."""
-        while url:
-            answered = self.send(method, url, api_version, body=body, query=query)
-            yield from answered.body.get("value", ())
-            url = answered.body.get("nextLink") or answered.body.get("@odata.nextLink") or ""
 
 
 def _refusal(method: str, url: str, response: HttpResponse) -> AccessError | UnavailableError | RefusedError:

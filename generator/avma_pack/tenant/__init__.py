@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import ssl
 import urllib.request
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from avma_pack.tenant import fleet
 from avma_pack.tenant.engine import Engine
@@ -68,6 +68,10 @@ class Tenant:
         """Exempt from an assignment the machines whose owners want that."""
         with self.world.lock:
             fleet.exempt_machines(self.world, assignment_id)
+
+    def truth(self) -> list[dict[str, Any]]:
+        """What is true of every machine, by its id, whatever the policies find."""
+        return fleet.export_truth(self.world)
 
     def _fetch(self, url: str) -> bytes:
         """Download as a guest does."""

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import base64
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 from urllib.parse import urlencode
 
 if TYPE_CHECKING:
@@ -116,23 +116,19 @@ class ArmResponse:
     headers: Mapping[str, str] = field(default_factory=dict)
 
 
-Handler = "Callable[[World, ArmRequest], ArmResponse]"
+Handler: TypeAlias = "Callable[[World, ArmRequest], ArmResponse]"
 
 
 class Routes:
     """Which handler answers which method on which resource type."""
 
     def __init__(self) -> None:
-        self._handlers: dict[tuple[str, str, Kind], Callable[[World, ArmRequest], ArmResponse]] = {}
+        self._handlers: dict[tuple[str, str, Kind], Handler] = {}
 
-    def on(
-        self, method: str, resource_type: str, kind: Kind = "item"
-    ) -> Callable[[Callable[[World, ArmRequest], ArmResponse]], Callable[[World, ArmRequest], ArmResponse]]:
+    def on(self, method: str, resource_type: str, kind: Kind = "item") -> Callable[[Handler], Handler]:
         """Register a handler: `@routes.on("PUT", "Microsoft.Authorization/policyDefinitions")`."""
 
-        def register(
-            handler: Callable[[World, ArmRequest], ArmResponse],
-        ) -> Callable[[World, ArmRequest], ArmResponse]:
+        def register(handler: Handler) -> Handler:
             self._handlers[(method, resource_type.lower(), kind)] = handler
             return handler
 
@@ -142,7 +138,7 @@ class Routes:
         """Take over the handlers of another provider."""
         self._handlers.update(other._handlers)
 
-    def find(self, request_method: str, arm: ArmPath) -> Callable[[World, ArmRequest], ArmResponse]:
+    def find(self, request_method: str, arm: ArmPath) -> Handler:
         """The handler; a refusal that names what is missing where there is none."""
         handler = self._handlers.get((request_method, arm.type, arm.kind))
         if handler is None:

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from avma_pack.tenant.arm import ArmError, ArmRequest, ArmResponse, Routes, page
-from avma_pack.tenant.filters import parse_filter
 from avma_pack.tenant.identities import is_identity, require_known
+from avma_pack.tenant.list_filter import parse_filter
 from avma_pack.tenant.scopes import require_scope
 
 if TYPE_CHECKING:

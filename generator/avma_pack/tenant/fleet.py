@@ -74,7 +74,7 @@ def seed_fleet(world: World, *, machines: int, seed: int = 0) -> None:
     """
     dice = random.Random(f"fleet {seed}")  # noqa: S311 - chance, not secrecy
     sites = lay_out(world, machines, seed)
-    profiles = [profile for profile, count in quotas(machines) for _ in range(count)]
+    profiles = [profile for profile, count in quotas(machines, dice) for _ in range(count)]
     dice.shuffle(profiles)
     pick = _EditionPicker(dice)
     for number, profile in enumerate(profiles):

@@ -6,12 +6,11 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Mapping
+    import random
+    from collections.abc import Mapping
 
     from avma_pack.tenant.releases import Edition
 
-Package = Literal["audit", "remediation"]
-State = Literal["NotApplicable", "Exempt", "NotReporting", "NonCompliant", "Compliant"]
 Gap = Literal["running", "identity", "extension"]
 
 KILL_SWITCH = {"CustomGuestConfigurationSetPolicy": "disable"}
@@ -48,17 +47,6 @@ class Truth:
     applies: bool = True
     exempt: bool = False
     lacks: tuple[Gap, ...] = ()
-
-    def state(self, package: Package, closed: Collection[Gap] = ()) -> State:
-        """The state that the machine must end in; `closed` are the gaps that somebody has closed meanwhile."""
-        answer = self.audit if package == "audit" else self.remediation
-        if not self.applies or answer is None:
-            return "NotApplicable"
-        if self.exempt:
-            return "Exempt"
-        if any(gap not in closed for gap in self.lacks):
-            return "NotReporting"
-        return "Compliant" if answer.compliant else "NonCompliant"
 
     def to_json(self) -> dict[str, Any]:
         """The truth as JSON."""
@@ -183,12 +171,13 @@ PROFILES: tuple[Profile, ...] = (
 )
 
 
-def quotas(machines: int) -> list[tuple[Profile, int]]:
-    """How many machines of each kind a fleet has: by share, and one of each where the fleet is large enough."""
+def quotas(machines: int, dice: random.Random) -> list[tuple[Profile, int]]:
+    """How many machines of each kind a fleet has: by share, give or take a fifth, and one of each where that fits."""
     least = 1 if machines >= len(PROFILES) else 0
-    total = sum(profile.share for profile in PROFILES)
+    shares = [profile.share * dice.uniform(0.8, 1.2) for profile in PROFILES]
+    total = sum(shares)
     rest = machines - least * len(PROFILES)
-    exact = [rest * profile.share / total for profile in PROFILES]
+    exact = [rest * share / total for share in shares]
     counts = [least + int(each) for each in exact]
     by_remainder = sorted(range(len(PROFILES)), key=lambda index: int(exact[index]) - exact[index])
     for index in by_remainder[: machines - sum(counts)]:

@@ -18,12 +18,31 @@ if TYPE_CHECKING:
     from avma_pack.tenant.world import World
 
 OWNER = "demo"
-"""Client id of the principal that may do everything; its secret is its name."""
+"""Client id of the one principal that can log in, and may do everything; its secret is its name."""
+
+_CLIENT_ERRORS = {
+    "AADSTS700016": (400, "unauthorized_client"),
+    "AADSTS7000215": (401, "invalid_client"),
+}
+"""Status and OAuth error of what can be wrong with a client's login: unknown, and with a wrong secret."""
 
 LIFETIME = 3600
 """Seconds of real time that a token is valid, as Azure's are for about an hour."""
 
 LOGIN_PATHS = ("/metadata/endpoints", "/common/discovery/instance")
+
+
+class _LoginError(ArmError):
+    """A refusal in OAuth's shape (learn.microsoft.com/entra/identity-platform/reference-error-codes)."""
+
+    def __init__(self, code: str, message: str) -> None:
+        status, error = _CLIENT_ERRORS[code]
+        super().__init__(status, error, f"{code}: {message}")
+        self._number = int(code.removeprefix("AADSTS"))
+
+    def body(self) -> dict[str, Any]:
+        """The body of the answer."""
+        return {"error": self.code, "error_description": str(self), "error_codes": [self._number]}
 
 
 def is_login(path: str) -> bool:
@@ -35,7 +54,7 @@ def answer(world: World, method: str, path: str, body: bytes) -> Any:
     """The JSON answer to a request of login.
 
     Raises:
-        ArmError: a secret that is wrong, or a path that is not known.
+        ArmError: a client that is not known, its secret that is wrong, or a path that is not known.
     """
     if path == "/metadata/endpoints":
         return _endpoints(world)
@@ -44,7 +63,7 @@ def answer(world: World, method: str, path: str, body: bytes) -> Any:
     if path.endswith("/.well-known/openid-configuration"):
         return _configuration(world)
     if method == "POST" and path.endswith("/token"):
-        return _token(world, parse_qs(body.decode()))
+        return _token(world, parse_qs(body.decode(errors="replace")))
     raise ArmError(404, "NotFound", f"The login has no {method} {path}.")
 
 
@@ -56,17 +75,20 @@ def principal_of(world: World, header: str) -> str:
     """
     kind, _, token = header.partition(" ")
     if kind.lower() != "bearer" or token.count(".") != 2:  # noqa: PLR2004 - header, payload, signature
-        raise _unauthorized("AuthenticationFailed", "Authentication failed. The 'Authorization' header is missing.")
-    payload = token.split(".")[1]
-    try:
-        claims = json.loads(base64.urlsafe_b64decode(payload + "=" * (-len(payload) % 4)))
-    except ValueError:
-        raise _unauthorized("InvalidAuthenticationToken", "The access token is invalid.") from None
-    if claims.get("tid") != world.store.tenant_id:
-        raise _unauthorized("InvalidAuthenticationTokenTenant", "The access token is from the wrong issuer.")
-    if claims.get("exp", 0) < time.time():
-        raise _unauthorized("ExpiredAuthenticationToken", "The access token expiry has passed.")
-    return str(claims["oid"])
+        raise _unauthorized(
+            world, "AuthenticationFailed", "Authentication failed. The 'Authorization' header is missing."
+        )
+    claims = _claims(token.split(".")[1])
+    match claims:
+        case {"tid": str(tenant), "exp": int() | float() as expiry, "oid": str(principal)}:
+            pass
+        case _:
+            raise _unauthorized(world, "InvalidAuthenticationToken", "The access token is invalid.")
+    if tenant != world.store.tenant_id:
+        raise _unauthorized(world, "InvalidAuthenticationTokenTenant", "The access token is from the wrong issuer.")
+    if expiry < time.time():
+        raise expired(world)
+    return principal
 
 
 def object_id(world: World, client_id: str) -> str:
@@ -74,8 +96,23 @@ def object_id(world: World, client_id: str) -> str:
     return world.new_id("principal", client_id)
 
 
-def _unauthorized(code: str, message: str) -> ArmError:
-    return ArmError(401, code, message, headers={"WWW-Authenticate": f'Bearer error="invalid_token", {code}'})
+def expired(world: World) -> ArmError:
+    """The refusal of a token whose time is over."""
+    return _unauthorized(world, "ExpiredAuthenticationToken", "The access token expiry has passed.")
+
+
+def _unauthorized(world: World, code: str, message: str) -> ArmError:
+    """A refusal with the challenge that ARM sends along: no claims, so that clients do not react by themselves."""
+    challenge = f'Bearer authorization_uri="{_authority(world)}", error="invalid_token", error_description="{message}"'
+    return ArmError(401, code, message, headers={"WWW-Authenticate": challenge})
+
+
+def _claims(payload: str) -> Any:
+    """What a token's payload says; None where it cannot be read."""
+    try:
+        return json.loads(base64.urlsafe_b64decode(payload + "=" * (-len(payload) % 4)))
+    except (ValueError, RecursionError):
+        return None
 
 
 def _authority(world: World) -> str:
@@ -85,8 +122,11 @@ def _authority(world: World) -> str:
 def _token(world: World, form: dict[str, list[str]]) -> dict[str, Any]:
     client_id = form.get("client_id", [""])[0]
     secret = form.get("client_secret", [""])[0]
-    if secret != client_id:
-        raise ArmError(401, "invalid_client", "AADSTS7000215: Invalid client secret provided.")
+    if client_id != OWNER:
+        where = f"was not found in the directory '{world.store.tenant_id}'"
+        raise _LoginError("AADSTS700016", f"Application with identifier '{client_id}' {where}.")
+    if secret != OWNER:
+        raise _LoginError("AADSTS7000215", "Invalid client secret provided.")
     now = int(time.time())
     claims = {
         "aud": form.get("scope", form.get("resource", [world.base_url]))[0].removesuffix("/.default"),

@@ -6,15 +6,16 @@ Names ignore case. What is not known here is refused by name, never ignored.
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from avma_pack.tenant.arm import ArmError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
 
+    Predicate: TypeAlias = Callable[[Mapping[str, Any]], bool]
+
 Row = dict[str, Any]
-Predicate = "Callable[[Mapping[str, Any]], bool]"
 
 _TOKEN = re.compile(r"\s*(?:(?P<text>'(?:[^']|'')*')|(?P<mark>[(),])|(?P<word>[^\s(),']+))")
 _GROUP = re.compile(r"groupby\(\((?P<by>[^)]*)\)(?:,\s*aggregate\(\$count as (?P<count>\w+)\))?\)", re.IGNORECASE)
@@ -35,7 +36,7 @@ _TEXT_FUNCTIONS: dict[str, Callable[[str, str], bool]] = {
 }
 
 
-def compile_filter(text: str, fields: Iterable[str]) -> Callable[[Mapping[str, Any]], bool]:
+def compile_filter(text: str, fields: Iterable[str]) -> Predicate:
     """A predicate on rows, whose fields are given; texts are compared ignoring case.
 
     Raises:
@@ -130,25 +131,25 @@ class _Filter:
             at = found.end()
         self._at = 0
 
-    def parse(self) -> Callable[[Mapping[str, Any]], bool]:
+    def parse(self) -> Predicate:
         predicate = self._any()
         if self._at < len(self._tokens):
             raise _refused("$filter", self._tokens[self._at])
         return predicate
 
-    def _any(self) -> Callable[[Mapping[str, Any]], bool]:
+    def _any(self) -> Predicate:
         parts = [self._all()]
         while self._skip("or"):
             parts.append(self._all())
         return parts[0] if len(parts) == 1 else lambda row: any(each(row) for each in parts)
 
-    def _all(self) -> Callable[[Mapping[str, Any]], bool]:
+    def _all(self) -> Predicate:
         parts = [self._one()]
         while self._skip("and"):
             parts.append(self._one())
         return parts[0] if len(parts) == 1 else lambda row: all(each(row) for each in parts)
 
-    def _one(self) -> Callable[[Mapping[str, Any]], bool]:
+    def _one(self) -> Predicate:
         if self._skip("not"):
             inner = self._one()
             return lambda row: not inner(row)
@@ -165,7 +166,7 @@ class _Filter:
         wanted = _literal(self._take())
         return lambda row: _compared(compare, row.get(field), wanted)
 
-    def _function(self, test: Callable[[str, str], bool]) -> Callable[[Mapping[str, Any]], bool]:
+    def _function(self, test: Callable[[str, str], bool]) -> Predicate:
         field = self._field(self._take())
         self._expect(",")
         part = str(_literal(self._take()))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import http.client
+import urllib.error
 import zipfile
 from typing import TYPE_CHECKING
 
@@ -44,7 +45,7 @@ class Packages:
         try:
             content = self._world.fetch(uri)
         except (OSError, ValueError, http.client.HTTPException) as error:
-            return f"The package cannot be downloaded from '{shown}': {error}"
+            return f"The package cannot be downloaded from '{shown}': {_reason(error)}"
         found = hashlib.sha256(content).hexdigest().upper()
         if found != wanted.upper():
             return f"The package at '{shown}' has the hash {found}, and {wanted} is expected."
@@ -52,3 +53,10 @@ class Packages:
             return self._read.setdefault(found, read_package(content))
         except (ValueError, LookupError, OSError, zipfile.BadZipFile) as error:
             return f"The package at '{shown}' cannot be read: {error}"
+
+
+def _reason(error: Exception) -> str:
+    """Why a download failed, without the address's query, which may hold a SAS: some errors quote the address."""
+    if isinstance(error, urllib.error.HTTPError):
+        return f"HTTP status {error.code}"  # the text is the server's, which knows the query
+    return str(error).partition("?")[0]

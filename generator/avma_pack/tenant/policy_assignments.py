@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from avma_pack.tenant.arm import ArmError, ArmRequest, ArmResponse, Routes, page
-from avma_pack.tenant.filters import parse_filter
 from avma_pack.tenant.identities import remove_identity, system_identity
+from avma_pack.tenant.list_filter import parse_filter
 from avma_pack.tenant.policy_common import (
     ASSIGNMENTS,
     SETS,

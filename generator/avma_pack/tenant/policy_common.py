@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from avma_pack.tenant.arm import ArmError, ArmRequest, ArmResponse, page
-from avma_pack.tenant.filters import Filter, parse_filter
+from avma_pack.tenant.list_filter import Filter, parse_filter
 from avma_pack.tenant.scopes import GROUPS, missing_subscription, require_scope
 
 if TYPE_CHECKING:

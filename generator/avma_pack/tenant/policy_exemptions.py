@@ -6,7 +6,7 @@ import datetime as dt
 from typing import TYPE_CHECKING, Any
 
 from avma_pack.tenant.arm import ArmError, ArmRequest, ArmResponse, Routes, page
-from avma_pack.tenant.filters import parse_filter
+from avma_pack.tenant.list_filter import parse_filter
 from avma_pack.tenant.policy_common import (
     EXEMPTIONS,
     applied_at,

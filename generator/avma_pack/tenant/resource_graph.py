@@ -7,8 +7,9 @@ guidance-for-throttled-requests there.
 
 from __future__ import annotations
 
+import math
 import time
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from avma_pack.tenant import graph_tables
@@ -43,19 +44,32 @@ class _Answer:
 
 @dataclass(slots=True)
 class _Quota:
-    """How many queries are left in a window of real time."""
+    """How many queries are left in a window of real time: clients wait by their own clocks, not by the tenant's.
 
-    opened: float = field(default_factory=time.monotonic)
-    left: int = QUOTA
+    Azure throttles who has none left. This tenant does so where the fault `throttle` is on; otherwise it tells that
+    none is left and answers all the same, so that large fleets are read without waiting.
+    """
 
-    def spend(self) -> dict[str, str]:
-        """Count one query; return the headers that tell of the rest."""
+    opened: float = -math.inf
+    left: int = 0
+
+    def spend(self, *, throttle: bool) -> dict[str, str]:
+        """Count one query; return the headers that tell of the rest.
+
+        Raises:
+            ArmError: 429, where none was left (github.com/Azure/azure-cli-extensions/issues/3325).
+        """
         now = time.monotonic()
         if now - self.opened >= WINDOW_SECONDS:
             self.opened, self.left = now, QUOTA
+        rest = math.ceil(self.opened + WINDOW_SECONDS - now)
+        refused = throttle and not self.left
         self.left = max(0, self.left - 1)
-        rest = max(1, round(self.opened + WINDOW_SECONDS - now))
-        return {"x-ms-user-quota-remaining": str(self.left), "x-ms-user-quota-resets-after": f"00:00:{rest:02}"}
+        told = {"x-ms-user-quota-remaining": str(self.left), "x-ms-user-quota-resets-after": f"00:00:{rest:02}"}
+        if refused:
+            message = "The client is throttled. Please try again after the time in Retry-After."
+            raise ArmError(429, "RateLimiting", message, headers={"Retry-After": str(rest), **told})
+        return told
 
 
 class _BadRequestError(ArmError):
@@ -73,6 +87,8 @@ class _BadRequestError(ArmError):
 @routes.on("POST", "Microsoft.ResourceGraph/resources", "collection")
 def resources(world: World, request: ArmRequest) -> ArmResponse:
     """Answer a query, or the next page of one."""
+    quota: _Quota = world.extra.setdefault("graph quota", _Quota())
+    told = quota.spend(throttle="throttle" in world.faults.kinds)
     body = request.body if isinstance(request.body, dict) else {}
     options: dict[str, Any] = body.get("options") or {}
     if not isinstance(body.get("query"), str):
@@ -95,8 +111,7 @@ def resources(world: World, request: ArmRequest) -> ArmResponse:
     }
     if more and pageable:
         made["$skipToken"] = skip_token(end)
-    quota: _Quota = world.extra.setdefault("graph quota", _Quota())
-    return ArmResponse(200, made, quota.spend())
+    return ArmResponse(200, made, told)
 
 
 def _page_size(world: World, options: dict[str, Any]) -> int:

@@ -1,6 +1,7 @@
 """The tenant's front door: HTTPS on loopback, in a thread of this process.
 
-Every request passes here: faults, login, the lock of the world, the provider's handler, and back as JSON.
+Every request passes here: faults, login, the lock of the world, the provider's handler, and back as JSON. What a
+handler did not expect is answered with 500 and kept in `Server.failures`.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ import threading
 import time
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import msgspec
 import uvicorn
@@ -22,6 +23,7 @@ from starlette.responses import Response
 from avma_pack.tenant import blobs, login
 from avma_pack.tenant.arm import ArmError, ArmRequest, ArmResponse, parse_path
 from avma_pack.tenant.certificate import write_certificate
+from avma_pack.tenant.faults import LOST_ANSWER
 from avma_pack.tenant.providers import ROUTES
 
 if TYPE_CHECKING:
@@ -31,7 +33,12 @@ if TYPE_CHECKING:
 
     from avma_pack.tenant.world import World
 
-Recorder = "Callable[[Exchange], None]"
+Recorder: TypeAlias = "Callable[[Exchange], None]"
+
+_BAD_REQUEST = 400
+
+_FOLLOWED = {"nextLink", "@odata.nextLink", "$skipToken"}
+"""Members of a page that another one follows."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,12 +55,17 @@ class Exchange:
 
 
 class Server:
-    """Serves a world until it is closed. `url` and `certificate` say how to reach it."""
+    """Serves a world until it is closed. `url` and `certificate` say how to reach it.
+
+    `failures` are the exceptions that no handler meant to raise: faults of this tenant, for tests to find.
+    """
 
     def __init__(self, world: World) -> None:
         self.world = world
-        self.recorders: list[Callable[[Exchange], None]] = []
+        self.recorders: list[Recorder] = []
+        self.failures: list[Exception] = []
         self._dice = world.faults.dice()
+        self._refused_tokens: set[str] = set()
         self._folder = tempfile.TemporaryDirectory(prefix="avma-pack-")
         self.certificate, key = write_certificate(Path(self._folder.name))
         config = uvicorn.Config(
@@ -85,10 +97,11 @@ class Server:
         self._thread.join(timeout=10)
         self._folder.cleanup()
 
-    def _break_connections(self) -> None:
-        """Clients keep connections open, and TLS would wait half a minute for their farewell."""
+    def _break_connections(self, client: tuple[str, int] | None = None) -> None:
+        """Break one client's connection, or all: TLS would wait half a minute for a farewell."""
         for connection in list(self._server.server_state.connections):
-            connection.transport.abort()
+            if client in {None, getattr(connection, "client", None)}:
+                connection.transport.abort()
 
     async def _app(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -100,41 +113,83 @@ class Server:
             return
         response = await run_in_threadpool(self._answer, request, body)
         if response is None:
-            return  # uvicorn breaks a connection that it gets no answer for
+            self._break_connections(request.client)
+            await receive()  # until uvicorn knows; it would answer 500 for an application that says nothing
+            return
         await response(scope, receive, send)
 
     def _answer(self, request: Request, body: bytes) -> Response | None:
-        path = request.url.path
+        """The answer, or None where the client is to get none."""
+        is_lost = False
         try:
-            self._meet_faults(path)
+            is_lost = self._meet_faults(request)
             answered = self._dispatch(request, body)
+            content, kind = _encoded(answered.body)
         except ConnectionResetError:
             return None
-        except ArmError as error:
-            answered = ArmResponse(error.status, error.body(), error.headers)
-        content, kind = _encoded(answered.body)
+        except Exception as error:
+            refusal = error if isinstance(error, ArmError) else self._failed(error)
+            answered = ArmResponse(refusal.status, refusal.body(), refusal.headers)
+            content, kind = _encoded(answered.body)
+        if is_lost:
+            self.world.faults.injected[LOST_ANSWER] += answered.status < _BAD_REQUEST
+            return None
+        self._count_standing_faults(answered)
         headers = {"x-ms-request-id": self.world.new_id("request", str(time.perf_counter_ns())), **answered.headers}
         response = Response(content, answered.status, headers, media_type=kind)
         self._record(request, body, answered.status, dict(response.headers), content)
         return response
 
-    def _meet_faults(self, path: str) -> None:
-        """Misbehave as the world's faults say, but never at the login's discovery."""
-        faults = self.world.faults
-        if login.is_login(path) or not faults.kinds or self._dice.random() >= faults.rate:
+    def _failed(self, error: Exception) -> ArmError:
+        self.failures.append(error)
+        return ArmError(500, "InternalServerError", f"The tenant failed: {type(error).__name__}: {error}")
+
+    def _meet_faults(self, request: Request) -> bool:
+        """Misbehave as the world's faults say, but never at login; return whether the answer is to be lost.
+
+        Raises:
+            ArmError, ConnectionResetError: the request is refused, or its connection is to break.
+        """
+        faults, path = self.world.faults, request.url.path
+        kinds = faults.kinds - {"small-pages", "identity-lag"}
+        token = request.headers.get("authorization", "")
+        if blobs.is_blob(path) or not token or token in self._refused_tokens:
+            kinds -= {"expired-token"}
+        if login.is_login(path) or not kinds or self._dice.random() >= faults.rate:
+            return False
+        chosen = self._dice.choice(sorted(kinds))
+        faults.injected[chosen] += 1
+        match chosen:
+            case "throttle" if blobs.is_blob(path):
+                raise ArmError(503, "ServerBusy", "The server is currently unable to receive requests. Try again.")
+            case "throttle":
+                message = "The request was throttled. Please try again after the time in Retry-After."
+                wait = {"Retry-After": str(faults.retry_after_seconds)}
+                raise ArmError(429, "TooManyRequests", message, headers=wait)
+            case "server-error":
+                status = self._dice.choice([500, 503])
+                raise ArmError(status, "InternalServerError", "The server had an error. Try again.")
+            case "reset" if self._dice.random() < 0.5:  # noqa: PLR2004 - half of the time
+                raise ConnectionResetError
+            case "reset":
+                return True
+            case "delay":
+                time.sleep(faults.delay_seconds)
+            case "expired-token":
+                self._refused_tokens.add(token)
+                raise login.expired(self.world)
+        return False
+
+    def _count_standing_faults(self, answered: ArmResponse) -> None:
+        """Count what providers do by themselves where the world has these faults."""
+        faults, body = self.world.faults, answered.body
+        if not isinstance(body, dict):
             return
-        chosen = self._dice.choice(sorted(faults.kinds))
-        if chosen == "throttle":
-            message = "The request was throttled. Please try again after the time in Retry-After."
-            raise ArmError(429, "TooManyRequests", message, headers={"Retry-After": "0"})
-        if chosen == "server-error":
-            raise ArmError(self._dice.choice([500, 503]), "InternalServerError", "The server had an error. Try again.")
-        if chosen == "reset":
-            raise ConnectionResetError
-        if chosen == "delay":
-            time.sleep(faults.delay_seconds)
-        if chosen == "expired-token":
-            raise ArmError(401, "ExpiredAuthenticationToken", "The access token expiry has passed.")
+        if "small-pages" in faults.kinds and _FOLLOWED & {name for name, value in body.items() if value}:
+            faults.injected["small-pages"] += 1
+        error = body.get("error")
+        if "identity-lag" in faults.kinds and isinstance(error, dict) and error["code"] == "PrincipalNotFound":
+            faults.injected["identity-lag"] += 1
 
     def _dispatch(self, request: Request, body: bytes) -> ArmResponse:
         path, world = request.url.path, self.world

@@ -1,4 +1,4 @@
-"""The `$filter` of ARM's lists: functions and equalities, joined by `and`. The tenant knows no more of OData."""
+"""The `$filter` of ARM's lists: functions and equalities, joined by `and`. Policy Insights knows more: see `odata`."""
 
 from __future__ import annotations
 
