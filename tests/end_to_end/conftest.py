@@ -41,7 +41,7 @@ def specifications(request: pytest.FixtureRequest) -> Validator | None:
 
 @pytest.fixture
 def rollout(tmp_path: Path, machines: int, faults: Faults, specifications: Validator | None) -> Iterator[Rollout]:
-    """Whatever a test sends and is answered must fit the specifications; a tenant that misbehaves is not judged."""
+    """Whatever a test sends and is answered must fit the specifications, but for answers that are out of order."""
     with (
         Tenant(machines=machines, seed=11, faults=faults) as tenant,
         Arm(tenant.url, demo.sign_in(tenant), certificate=str(tenant.certificate)) as arm,
@@ -49,6 +49,6 @@ def rollout(tmp_path: Path, machines: int, faults: Faults, specifications: Valid
     ):
         yield Rollout(tenant, tmp_path / "pack", arm)
     assert tenant.server.failures == []
-    if specifications and not faults.kinds:
+    if specifications and faults.kinds <= {"small-pages", "identity-lag"}:
         assert len(exchanges) > 3
         assert specifications.problems(exchanges) == []
