@@ -20,7 +20,7 @@ import msgspec
 
 from avma_pack import demo
 from avma_pack.cloud.arm import Arm
-from avma_pack.settings import RemediationMode
+from avma_pack.settings import Prerequisites, PrerequisitesMode, Settings
 from avma_pack.tenant.arm import ArmRequest, parse_path
 from avma_pack.tenant.engine import Engine
 from avma_pack.tenant.fleet import seed_fleet
@@ -77,13 +77,16 @@ def read_all(world: World, query: str) -> list[float]:
 def audit() -> float:
     """The seconds from no tenant to one whose machines have been audited."""
     start = time.perf_counter()
-    with tempfile.TemporaryDirectory() as folder, demo.start(MACHINES, 0) as tenant:
-        credential = demo.sign_in(tenant)
-        with Arm(tenant.url, credential, certificate=str(tenant.certificate)) as arm:
-            demo.roll_out(arm, tenant, credential, Path(folder), RemediationMode.OFF)
-            tenant.pass_time(dt.timedelta(days=1))
-            seconds = time.perf_counter() - start
-            answers = demo.collect(arm, "AuditAvmaKey")
+    own = Settings(prerequisites=Prerequisites(mode=PrerequisitesMode.OWN))
+    with (
+        tempfile.TemporaryDirectory() as folder,
+        demo.start(MACHINES, 0) as tenant,
+        Arm(tenant.url, demo.sign_in(tenant), certificate=str(tenant.certificate)) as arm,
+    ):
+        demo.roll_out(arm, tenant, Path(folder), own)
+        tenant.pass_time(dt.timedelta(days=1))
+        seconds = time.perf_counter() - start
+        answers = demo.collect(arm, "AuditAvmaKey")
     reported = sum(answers.findings.values())
     assert reported > MACHINES / 10, reported
     return seconds

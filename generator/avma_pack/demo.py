@@ -11,13 +11,14 @@ from collections import Counter
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from msgspec.structs import replace
+
 from avma_pack.catalog import load_catalog
-from avma_pack.cloud import blobs, credentials
+from avma_pack.cloud import blobs, credentials, graph
 from avma_pack.cloud.arm import Arm
 from avma_pack.deploy.rollout import Target, publish, put_policies, remediate
 from avma_pack.rendering.pack import build_pack
 from avma_pack.settings import (
-    Packages,
     Prerequisites,
     PrerequisitesMode,
     Remediation,
@@ -34,9 +35,6 @@ if TYPE_CHECKING:
     from azure.core.credentials import TokenCredential
 
 TARGET = Target("root", "westeurope")
-
-_GRAPH = "/providers/Microsoft.ResourceGraph/resources"
-_GRAPH_API = "2021-03-01"
 
 _MACHINES = """
 resources
@@ -58,7 +56,7 @@ policyresources
 | project id
 | order by id asc
 """
-ANSWERS = """
+_ANSWERS = """
 guestconfigurationresources
 | where type =~ 'microsoft.guestconfiguration/guestconfigurationassignments'
 | where properties.guestConfiguration.name =~ '{name}'
@@ -103,11 +101,10 @@ def run(folder: Path, tenant: Tenant, say: Callable[[str], None]) -> Iterator[tu
 
     Yields what the machines answered after each. `folder` gets the packs, `say` is told of every step.
     """
-    credential = sign_in(tenant)
-    certificate = str(tenant.certificate)
-    with Arm(tenant.url, credential, certificate=certificate) as arm:
+    own = Settings(prerequisites=Prerequisites(mode=PrerequisitesMode.OWN))
+    with Arm(tenant.url, sign_in(tenant), certificate=str(tenant.certificate)) as arm:
         say("Building the pack: audit, with prerequisites of its own.")
-        tenant.exempt(roll_out(arm, tenant, credential, folder / "audit", RemediationMode.OFF))
+        tenant.exempt(roll_out(arm, tenant, folder / "audit", own))
         say("Letting a day pass, in which the machines report.")
         tenant.pass_time(dt.timedelta(days=1))
         yield "Audit", collect(arm, "AuditAvmaKey")
@@ -118,7 +115,8 @@ def run(folder: Path, tenant: Tenant, say: Callable[[str], None]) -> Iterator[tu
         tenant.pass_time(dt.timedelta(days=1))
         yield "Audit with prerequisites", collect(arm, "AuditAvmaKey")
         say("Switching remediation on: the pack again, now ApplyAndAutoCorrect.")
-        roll_out(arm, tenant, credential, folder / "remediate", RemediationMode.APPLY_AND_AUTO_CORRECT)
+        correcting = Remediation(mode=RemediationMode.APPLY_AND_AUTO_CORRECT)
+        roll_out(arm, tenant, folder / "remediate", replace(own, remediation=correcting))
         tenant.pass_time(dt.timedelta(hours=1))
         remediate(arm, folder / "remediate", TARGET, ("remediate",))
         say("Letting a day pass, in which the guests replace their keys.")
@@ -131,34 +129,35 @@ def sign_in(tenant: Tenant) -> TokenCredential:
     return credentials.of_secret(TENANT_ID, OWNER, OWNER, authority=tenant.url, certificate=str(tenant.certificate))
 
 
-def roll_out(arm: Arm, tenant: Tenant, credential: TokenCredential, folder: Path, mode: RemediationMode) -> str:
-    """Build a pack with this mode, publish it and put its policies; return the assignment's id."""
+def roll_out(arm: Arm, tenant: Tenant, folder: Path, settings: Settings) -> str:
+    """Build a pack with these settings into a folder, publish it and put its policies; return the assignment's id."""
     base_uri = f"{tenant.url}/blobs/demo/packages"
-    settings = Settings(
-        packages=Packages(base_uri=base_uri),
-        prerequisites=Prerequisites(mode=PrerequisitesMode.OWN),
-        remediation=Remediation(mode=mode),
-    )
+    settings = replace(settings, packages=replace(settings.packages, base_uri=base_uri))
     build_pack(check(settings), load_catalog()).write(folder)
+    credential, certificate = sign_in(tenant), str(tenant.certificate)
 
     def upload(name: str, content: bytes, metadata: dict[str, str]) -> None:
-        url = f"{base_uri}/{name}"
-        blobs.upload(url, content, credential, metadata=metadata, certificate=str(tenant.certificate))
+        blobs.upload(f"{base_uri}/{name}", content, credential, metadata=metadata, certificate=certificate)
 
     publish(folder, upload)
     return put_policies(arm, folder, TARGET, wait=lambda seconds: tenant.pass_time(dt.timedelta(seconds=seconds)))
 
 
+def answers_of(arm: Arm, configuration: str) -> dict[str, dict[str, Any]]:
+    """What the machines answered to a configuration, by their lower-case ids."""
+    return {row["machine"]: row for row in _rows(arm, _ANSWERS.replace("{name}", configuration))}
+
+
 def collect(arm: Arm, configuration: str) -> Answers:
     """Ask Resource Graph what the machines answered to a configuration."""
-    extended = {row["id"].rpartition("/extensions/")[0].lower() for row in query(arm, _EXTENSIONS)}
-    exempt = {row["id"].rpartition("/providers/")[0].lower() for row in query(arm, _EXEMPTIONS)}
-    answers = {row["machine"]: row for row in query(arm, ANSWERS.replace("{name}", configuration))}
+    extended = {row["id"].rpartition("/extensions/")[0].lower() for row in _rows(arm, _EXTENSIONS)}
+    exempt = {row["id"].rpartition("/providers/")[0].lower() for row in _rows(arm, _EXEMPTIONS)}
+    answers = answers_of(arm, configuration)
     findings: Counter[tuple[str, str]] = Counter()
     blockers: Counter[str] = Counter()
     silent: Counter[str] = Counter()
     machines = 0
-    for machine in query(arm, _MACHINES):
+    for machine in _rows(arm, _MACHINES):
         machines += 1
         key = machine["id"].lower()
         reasons = [reason["code"].rpartition(":")[2] for reason in reasons_of(answers.get(key))]
@@ -179,21 +178,10 @@ def _why_silent(machine: dict[str, Any], has_extension: bool) -> str:
 
 
 def reasons_of(answer: dict[str, Any] | None) -> list[dict[str, str]]:
-    """The reasons in a row of `ANSWERS`: the finding, then what stands in the way; none without a report."""
+    """The reasons in a row of `answers_of`: the finding, then what stands in the way; none without a report."""
     resources = (answer or {}).get("resources") or [{}]
     return resources[0].get("reasons") or []
 
 
-def query(arm: Arm, text: str) -> Iterator[dict[str, Any]]:
-    """The rows of a Resource Graph query, page by page."""
-    token = ""
-    while True:
-        options: dict[str, Any] = {"resultFormat": "objectArray", "$top": 1000}
-        if token:
-            options["$skipToken"] = token
-        body = {"query": text, "managementGroups": [TARGET.group], "options": options}
-        page = arm.send("POST", _GRAPH, _GRAPH_API, body=body).body
-        yield from page["data"]
-        token = page.get("$skipToken", "")
-        if not token:
-            return
+def _rows(arm: Arm, text: str) -> Iterator[dict[str, Any]]:
+    return graph.query(arm, text, group=TARGET.group)

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from avma_pack import demo
+from avma_pack.cloud import graph
 from avma_pack.cloud.arm import Arm
 from avma_pack.settings import (
     Kms,
@@ -178,9 +179,9 @@ def test_a_client_that_resource_graph_throttles_waits_and_is_answered(monkeypatc
     ):
         tenant.server.recorders.append(told.append)
         for _ in range(2):
-            assert list(demo.query(arm, "resources | project id"))
-    graph = [each for each in told if "Microsoft.ResourceGraph" in each.url]
-    assert [each.status for each in graph] == [200, 429, 200]
-    refused = graph[1].response_headers
+            assert list(graph.query(arm, "resources | project id", group=demo.TARGET.group))
+    asked = [each for each in told if "Microsoft.ResourceGraph" in each.url]
+    assert [each.status for each in asked] == [200, 429, 200]
+    refused = asked[1].response_headers
     assert refused["x-ms-user-quota-remaining"] == "0"
     assert refused["x-ms-user-quota-resets-after"] == f"00:00:0{refused['retry-after']}"

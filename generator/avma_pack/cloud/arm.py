@@ -107,32 +107,20 @@ class Arm:
         """Close the connections."""
         self._client.close()
 
-    def send(
-        self,
-        method: str,
-        url: str,
-        api_version: str,
-        *,
-        body: Any = None,
-        query: Mapping[str, str] | None = None,
-        content_type: str = "application/json",
-        headers: Mapping[str, str] | None = None,
-    ) -> Answer:
-        """Send one request; `url` is a path of ARM or, for the next page, a whole URL.
+    def send(self, method: str, path: str, api_version: str, *, body: Any = None) -> Answer:
+        """Send one request to a path of ARM.
 
         Raises:
             AccessError: the login or a permission is refused.
             UnavailableError: the service cannot be reached, or throttles or fails to the end.
             RefusedError: the service refuses the request.
         """
-        params = {} if "api-version=" in url else {"api-version": api_version, **(query or {})}
-        content = body if isinstance(body, bytes) or body is None else json.dumps(body).encode()
         request = HttpRequest(
             method,
-            self._client.format_url(url),
-            params=params,
-            content=content,
-            headers={"Content-Type": content_type, **(headers or {})},
+            self._client.format_url(path),
+            params={"api-version": api_version},
+            content=None if body is None else json.dumps(body).encode(),
+            headers={"Content-Type": "application/json"},
         )
         try:
             response = self._client.send_request(request, retry_on_methods=_RETRIED_METHODS)
@@ -142,22 +130,21 @@ class Arm:
             raise AccessError(f"Login failed: {error.message}", next_step=next_step) from error
         except (ServiceRequestError, ServiceResponseError) as error:
             raise UnavailableError(
-                f"{method} {url}: Azure cannot be reached: {error.message}",
+                f"{method} {path}: Azure cannot be reached: {error.message}",
                 next_step="Check network and proxy, then run the command again.",
             ) from error
         except AzureError as error:
-            raise UnavailableError(f"{method} {url}: {error.message}") from error
+            raise UnavailableError(f"{method} {path}: {error.message}") from error
         if response.status_code >= 400:  # noqa: PLR2004 - the first status that is an error
-            raise _refusal(method, url, response)
+            raise _refusal(method, path, response)
         text = response.content
         parsed = json.loads(text) if text and "json" in response.headers.get("content-type", "") else text or None
         return Answer(response.status_code, parsed, response.headers)
 
 
-def _refusal(method: str, url: str, response: HttpResponse) -> AccessError | UnavailableError | RefusedError:
+def _refusal(method: str, path: str, response: HttpResponse) -> AccessError | UnavailableError | RefusedError:
     code, message = _error_of(response)
     request_id = response.headers.get("x-ms-request-id", "none")
-    path = url.partition("?")[0]
     text = f"{method} {path}: {code}: {message} (status {response.status_code}, request {request_id})"
     if response.status_code in (_UNAUTHORIZED, _FORBIDDEN):
         return AccessError(text, next_step="Use an account that is allowed to do this at this scope.")

@@ -269,7 +269,8 @@ def _typed(name: str, value: Any) -> Value:
         fits = isinstance(value, bool if name in _BOOLEAN else str)
     if value is not None and not fits:
         raise ValueError(f"{name}: {value!r} is not of its WMI type")
-    return value  # type: ignore[no-any-return]
+    checked: Value = value
+    return checked
 
 
 def _selects(conditions: Sequence[Condition], row: Mapping[str, Value]) -> bool:

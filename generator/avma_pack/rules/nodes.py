@@ -60,7 +60,7 @@ def _all_of(tests: tuple[Callable[[Context], bool], ...]) -> Callable[[Context],
 
 def _any_of(tests: tuple[Callable[[Context], bool], ...]) -> Callable[[Context], bool]:
     def test(context: Context) -> bool:
-        for each in tests:  # noqa: SIM110
+        for each in tests:  # noqa: SIM110 - likewise
             if each(context):
                 return True
         return False

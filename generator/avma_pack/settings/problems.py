@@ -69,7 +69,7 @@ def nearest(word: str, choices: Iterable[str]) -> str | None:
     """Return the choice that was probably meant; case, hyphens, underscores and blanks do not count."""
     if len(word) > _LONGEST_GUESSED:
         return None
-    from difflib import get_close_matches  # noqa: PLC0415  only an error needs it
+    from difflib import get_close_matches  # noqa: PLC0415 - only an error needs it
 
     plain = {_plain(choice): choice for choice in choices}
     return next((plain[match] for match in get_close_matches(_plain(word), plain, n=1)), None)

@@ -36,6 +36,6 @@ def _explained(schema: dict[str, Any]) -> Iterator[str]:
 
 def _toml(value: Any) -> str:
     """Write a value in TOML, whose texts, numbers, truth values and lists look as in JSON."""
-    import json  # noqa: PLC0415
+    import json  # noqa: PLC0415 - only a new settings file needs it
 
     return json.dumps(value, ensure_ascii=False)

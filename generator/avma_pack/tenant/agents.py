@@ -16,15 +16,9 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from avma_pack.guest import Failure, GuestPackage, Machine, WindowsActivationChannel
 from avma_pack.tenant.clock import iso
-from avma_pack.tenant.guest_assignments import (
-    EXTENSION,
-    GUEST_ASSIGNMENT,
-    VIRTUAL_MACHINE,
-    Report,
-    machine_key,
-    with_report,
-)
+from avma_pack.tenant.guest_assignments import Report, machine_key, with_report
 from avma_pack.tenant.packages import Packages
+from avma_pack.tenant.resource_types import EXTENSION, GUEST_ASSIGNMENT, VIRTUAL_MACHINE
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping

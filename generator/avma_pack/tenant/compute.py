@@ -10,14 +10,12 @@ from typing import TYPE_CHECKING, Any
 
 from avma_pack.tenant import tags
 from avma_pack.tenant.arm import ArmError, ArmRequest, ArmResponse, Routes, not_found, page
+from avma_pack.tenant.resource_types import EXTENSION, VIRTUAL_MACHINE
 from avma_pack.tenant.scopes import require_scope
 
 if TYPE_CHECKING:
     from avma_pack.tenant.store import Resource
     from avma_pack.tenant.world import World
-
-VIRTUAL_MACHINE = "Microsoft.Compute/virtualMachines"
-EXTENSION = f"{VIRTUAL_MACHINE}/extensions"
 
 routes = Routes()
 routes.merge(tags.routes)

@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING, Any
 from avma_pack.rules import RuleError, Scope, evaluate
 from avma_pack.tenant.authorization import ROLE_ASSIGNMENTS, ROLES
 from avma_pack.tenant.effects import is_registered
-from avma_pack.tenant.guest_assignments import EXTENSION, GUEST_ASSIGNMENT, VIRTUAL_MACHINE, new_assignment
+from avma_pack.tenant.guest_assignments import new_assignment
+from avma_pack.tenant.resource_types import EXTENSION, GUEST_ASSIGNMENT, VIRTUAL_MACHINE
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -5,8 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from avma_pack.rules import Scope, evaluate
-from avma_pack.tenant.guest_assignments import GUEST_ASSIGNMENT, assignment_id, new_assignment
+from avma_pack.tenant.guest_assignments import assignment_id, new_assignment
 from avma_pack.tenant.members import IF_NOT_EXISTS
+from avma_pack.tenant.resource_types import GUEST_ASSIGNMENT
 
 if TYPE_CHECKING:
     import datetime as dt

@@ -16,9 +16,9 @@ from avma_pack.tenant.agents import Agents
 from avma_pack.tenant.clock import iso
 from avma_pack.tenant.deployments import Problem, deploy, modify
 from avma_pack.tenant.effects import EXEMPT, NON_COMPLIANT, compliance, scope_of, wanted_guest_assignment
-from avma_pack.tenant.guest_assignments import GUEST_ASSIGNMENT, VIRTUAL_MACHINE
 from avma_pack.tenant.members import REMEDIABLE, Member, MemberKey, Rules, members_of
 from avma_pack.tenant.reach import ASSIGNMENT_MARK, Places, Reach, reach_of
+from avma_pack.tenant.resource_types import ASSIGNMENTS, GUEST_ASSIGNMENT, VIRTUAL_MACHINE
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -30,7 +30,6 @@ ASSIGNMENT_DELAY = dt.timedelta(minutes=5)
 RESOURCE_DELAY = dt.timedelta(minutes=15)
 FULL_CYCLE = dt.timedelta(hours=24)
 
-_ASSIGNMENT = "Microsoft.Authorization/policyAssignments"
 _MACHINE_ID = re.compile(
     r"(/subscriptions/[^/]+/resourcegroups/[^/]+/providers/microsoft\.compute/virtualmachines/[^/]+)(/.*)?"
 )
@@ -79,7 +78,7 @@ class Engine:
         self.agents = Agents(world, self.evaluate_machine)
         world.extra["engine"] = self
         world.on_change.append(self.changed)
-        for key in world.store.all(_ASSIGNMENT):
+        for key in world.store.all(ASSIGNMENTS):
             self._plan_assignment(key)
         world.clock.after(FULL_CYCLE, self._full_cycle)
 
@@ -150,7 +149,7 @@ class Engine:
 
     def evaluate_below(self, scope: str) -> None:
         """Judge every machine at or below a scope, as an on-demand scan does."""
-        for key in list(self.world.store.all(_ASSIGNMENT)):
+        for key in list(self.world.store.all(ASSIGNMENTS)):
             if key not in self._active:
                 self.evaluate_assignment(key)
         for key in list(self.world.store.all(VIRTUAL_MACHINE)):
@@ -257,7 +256,7 @@ class Engine:
             self.agents.forget(each)
 
     def _plan_all(self, delay: dt.timedelta) -> None:
-        for key in self.world.store.all(_ASSIGNMENT):
+        for key in self.world.store.all(ASSIGNMENTS):
             self._plan_assignment(key, delay)
 
     def _plan_assignment(self, key: str, delay: dt.timedelta = ASSIGNMENT_DELAY) -> None:
@@ -279,6 +278,6 @@ class Engine:
         self.world.clock.after(delay, happen)
 
     def _full_cycle(self) -> None:
-        for key in [*self._active, *(each for each in self.world.store.all(_ASSIGNMENT) if each not in self._active)]:
+        for key in [*self._active, *(each for each in self.world.store.all(ASSIGNMENTS) if each not in self._active)]:
             self.evaluate_assignment(key)
         self.world.clock.after(FULL_CYCLE, self._full_cycle)

@@ -11,6 +11,7 @@ from avma_pack.tenant.fleet_hierarchy import lay_out
 from avma_pack.tenant.fleet_machines import Kind, add_extension, virtual_machine
 from avma_pack.tenant.fleet_profiles import Profile, quotas
 from avma_pack.tenant.releases import EDITIONS, Edition
+from avma_pack.tenant.resource_types import EXEMPTIONS
 from avma_pack.tenant.windows import describe
 
 if TYPE_CHECKING:
@@ -100,7 +101,7 @@ def exempt_machines(world: World, assignment_id: str) -> list[str]:
             {
                 "id": exemption_id,
                 "name": name,
-                "type": "Microsoft.Authorization/policyExemptions",
+                "type": EXEMPTIONS,
                 "properties": {
                     "policyAssignmentId": assignment_id,
                     "exemptionCategory": "Waiver",

@@ -9,10 +9,19 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from avma_pack.tenant.compute import EXTENSION, VIRTUAL_MACHINE, power_state
+from avma_pack.tenant.compute import power_state
 from avma_pack.tenant.engine import Engine
 from avma_pack.tenant.fleet import SimulatedGuest
 from avma_pack.tenant.policy_states import rows as state_rows
+from avma_pack.tenant.resource_types import (
+    ASSIGNMENTS,
+    DEFINITIONS,
+    EXEMPTIONS,
+    EXTENSION,
+    GUEST_ASSIGNMENT,
+    SETS,
+    VIRTUAL_MACHINE,
+)
 from avma_pack.tenant.scopes import GROUPS
 
 if TYPE_CHECKING:
@@ -34,7 +43,6 @@ COLUMNS: Schema = {
 
 STATES = "microsoft.policyinsights/policystates"
 
-_POLICY = "Microsoft.Authorization/policy"
 _SUBSCRIPTION_PARTS, _GROUP_PARTS = 3, 5
 
 
@@ -165,13 +173,13 @@ def _chain(world: World, group: str) -> list[dict[str, str]]:
 
 TABLES: dict[str, dict[str, Source]] = {
     "resources": {**_stored(VIRTUAL_MACHINE, _extended), **_stored(EXTENSION)},
-    "guestconfigurationresources": _stored("Microsoft.GuestConfiguration/guestConfigurationAssignments"),
+    "guestconfigurationresources": _stored(GUEST_ASSIGNMENT),
     "policyresources": {
         STATES: _states,
-        **_stored(f"{_POLICY}Assignments"),
-        **_stored(f"{_POLICY}Definitions"),
-        **_stored(f"{_POLICY}SetDefinitions"),
-        **_stored(f"{_POLICY}Exemptions"),
+        **_stored(ASSIGNMENTS),
+        **_stored(DEFINITIONS),
+        **_stored(SETS),
+        **_stored(EXEMPTIONS),
     },
     "resourcecontainers": {
         "microsoft.resources/subscriptions": _subscriptions,

@@ -7,14 +7,12 @@ import hashlib
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from avma_pack.tenant.resource_types import GUEST_ASSIGNMENT
+
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from avma_pack.tenant.store import Resource
-
-GUEST_ASSIGNMENT = "Microsoft.GuestConfiguration/guestConfigurationAssignments"
-VIRTUAL_MACHINE = "Microsoft.Compute/virtualMachines"
-EXTENSION = f"{VIRTUAL_MACHINE}/extensions"
 
 _MARK = f"/providers/{GUEST_ASSIGNMENT}/"
 

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 from avma_pack.tenant.arm import ArmError, ArmRequest, ArmResponse, Routes, not_found
 from avma_pack.tenant.engine import Engine
-from avma_pack.tenant.guest_assignments import GUEST_ASSIGNMENT, VIRTUAL_MACHINE, new_assignment, report_resource
+from avma_pack.tenant.guest_assignments import new_assignment, report_resource
+from avma_pack.tenant.resource_types import GUEST_ASSIGNMENT, VIRTUAL_MACHINE
 
 if TYPE_CHECKING:
     from avma_pack.tenant.store import Resource

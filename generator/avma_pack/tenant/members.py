@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from avma_pack.rules import Condition, PolicyContext, RuleError, Scope, compile_condition, evaluate
-from avma_pack.tenant.guest_assignments import GUEST_ASSIGNMENT
+from avma_pack.tenant.resource_types import GUEST_ASSIGNMENT
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping

@@ -8,8 +8,6 @@ from avma_pack.tenant.arm import ArmError, ArmRequest, ArmResponse, Routes, page
 from avma_pack.tenant.identities import remove_identity, system_identity
 from avma_pack.tenant.list_filter import parse_filter
 from avma_pack.tenant.policy_common import (
-    ASSIGNMENTS,
-    SETS,
     applied_at,
     find,
     invalid_request,
@@ -21,6 +19,7 @@ from avma_pack.tenant.policy_common import (
 )
 from avma_pack.tenant.policy_parameters import check_values, parameters_of
 from avma_pack.tenant.policy_rules_check import identity_reason
+from avma_pack.tenant.resource_types import ASSIGNMENTS, SETS
 from avma_pack.tenant.scopes import GROUPS, missing_subscription, require_scope
 
 if TYPE_CHECKING:

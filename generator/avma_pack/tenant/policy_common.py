@@ -14,11 +14,6 @@ if TYPE_CHECKING:
     from avma_pack.tenant.store import Resource
     from avma_pack.tenant.world import World
 
-DEFINITIONS = "Microsoft.Authorization/policyDefinitions"
-SETS = "Microsoft.Authorization/policySetDefinitions"
-ASSIGNMENTS = "Microsoft.Authorization/policyAssignments"
-EXEMPTIONS = "Microsoft.Authorization/policyExemptions"
-
 
 def invalid_request(message: str) -> ArmError:
     """The refusal of a body that lacks what it must have (`InvalidRequestContent` in LivePolicyTests)."""

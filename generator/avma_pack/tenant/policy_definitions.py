@@ -5,19 +5,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from avma_pack.tenant.arm import ArmError, ArmRequest, ArmResponse, Routes
-from avma_pack.tenant.policy_common import (
-    ASSIGNMENTS,
-    DEFINITIONS,
-    SETS,
-    definition_scope,
-    find,
-    list_definitions,
-    remove,
-    stamped,
-    system_data,
-)
+from avma_pack.tenant.policy_common import definition_scope, find, list_definitions, remove, stamped, system_data
 from avma_pack.tenant.policy_parameters import check_update, parameters_of
 from avma_pack.tenant.policy_rules_check import check_definition
+from avma_pack.tenant.resource_types import ASSIGNMENTS, DEFINITIONS, SETS
 
 if TYPE_CHECKING:
     from avma_pack.tenant.world import World

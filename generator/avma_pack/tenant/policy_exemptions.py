@@ -7,14 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 from avma_pack.tenant.arm import ArmError, ArmRequest, ArmResponse, Routes, page
 from avma_pack.tenant.list_filter import parse_filter
-from avma_pack.tenant.policy_common import (
-    EXEMPTIONS,
-    applied_at,
-    find,
-    invalid_request,
-    remove,
-    system_data,
-)
+from avma_pack.tenant.policy_common import applied_at, find, invalid_request, remove, system_data
+from avma_pack.tenant.resource_types import EXEMPTIONS
 from avma_pack.tenant.scopes import missing_subscription, require_scope
 
 if TYPE_CHECKING:

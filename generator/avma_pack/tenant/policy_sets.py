@@ -7,9 +7,6 @@ from typing import TYPE_CHECKING, Any
 
 from avma_pack.tenant.arm import ArmError, ArmRequest, ArmResponse, Routes
 from avma_pack.tenant.policy_common import (
-    ASSIGNMENTS,
-    DEFINITIONS,
-    SETS,
     definition_scope,
     find,
     list_definitions,
@@ -28,6 +25,7 @@ from avma_pack.tenant.policy_parameters import (
     value_refusal,
 )
 from avma_pack.tenant.policy_rules_check import references, refuse_unused
+from avma_pack.tenant.resource_types import ASSIGNMENTS, DEFINITIONS, SETS
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

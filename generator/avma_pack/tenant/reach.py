@@ -9,6 +9,8 @@ import datetime as dt
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from avma_pack.tenant.resource_types import EXEMPTIONS
+
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
@@ -114,7 +116,7 @@ def reach_of(store: Store, assignment: Resource) -> Reach:
 def _exemptions(store: Store, assignment: str) -> dict[str, list[Exemption]]:
     """The exemptions from an assignment by their scope."""
     found: dict[str, list[Exemption]] = {}
-    for key, resource in store.all("Microsoft.Authorization/policyExemptions").items():
+    for key, resource in store.all(EXEMPTIONS).items():
         properties = resource["properties"]
         if str(properties.get("policyAssignmentId", "")).lower() == assignment:
             members = frozenset(str(each).lower() for each in properties.get("policyDefinitionReferenceIds") or ())
