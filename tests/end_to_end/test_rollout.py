@@ -97,7 +97,9 @@ def test_a_package_of_another_version_reaches_machines_that_were_compliant(rollo
     rollout.tenant.pass_time(DAY)
     compliant = {key for key, row in rollout.answers("ReplaceAvmaKeyWithKms").items() if row["status"] == "Compliant"}
     assert len(compliant) > 100, "the guests are as they were"
+    before = _report_ends(rollout)
     rollout.remediate("remediate")
+    assert _all_reported_since(rollout, before)
     rollout.tenant.pass_time(DAY)
     assert _versions(rollout) == {"1.1.0"}
 
@@ -112,6 +114,22 @@ def _guest_configurations(rollout: Rollout) -> list[dict[str, Any]]:
         each["properties"]["guestConfiguration"] for each in rollout.tenant.world.store.all(GUEST_ASSIGNMENTS).values()
     ]
     return [each for each in found if each["name"] == "ReplaceAvmaKeyWithKms"]
+
+
+def _report_ends(rollout: Rollout) -> dict[str, str]:
+    """When machines with a remediation last reported, by guest assignment."""
+    return {
+        key: each["properties"]["latestAssignmentReport"]["endTime"]
+        for key, each in rollout.tenant.world.store.all(GUEST_ASSIGNMENTS).items()
+        if each["properties"]["guestConfiguration"]["name"] == "ReplaceAvmaKeyWithKms"
+        and each["properties"].get("latestAssignmentReport")
+    }
+
+
+def _all_reported_since(rollout: Rollout, before: dict[str, str]) -> bool:
+    """Whether every machine ran again, hours before reports are renewed without a run."""
+    now = _report_ends(rollout)
+    return len(before) > 100 and all(now.get(key, "") > end for key, end in before.items())
 
 
 MONITOR = Remediation(mode=RemediationMode.APPLY_AND_MONITOR)
@@ -132,9 +150,10 @@ def test_a_change_reaches_machines_that_were_compliant(
     rollout.put(remediation=MONITOR)
     rollout.remediate("remediate")
     rollout.tenant.pass_time(DAY)
-    before = len(_guest_configurations(rollout))
+    before, ends = len(_guest_configurations(rollout)), _report_ends(rollout)
     rollout.put(**change)
     rollout.remediate("remediate")
+    assert _all_reported_since(rollout, ends)
     rollout.tenant.pass_time(DAY)
     reached = _guest_configurations(rollout)
     assert len(reached) >= before > 100
