@@ -78,7 +78,10 @@ def test_lists_come_in_pages_and_keep_their_filter(policies: Any, world: World, 
 
 def test_built_ins_are_absent_unless_somebody_put_them_there(policies: Any, world: World) -> None:
     prerequisites = "12794019-7a00-42cf-95c2-882eed337cc8"
-    asked = lambda: policies.policy_set_definitions.get_built_in(prerequisites)  # noqa: E731
+
+    def asked() -> Any:
+        return policies.policy_set_definitions.get_built_in(prerequisites)
+
     assert refused(asked) == (404, "PolicySetDefinitionNotFound")
     resource_type = "Microsoft.Authorization/policySetDefinitions"
     world.store.put(
